@@ -1,0 +1,82 @@
+"""The errors that Hondo raises on purpose, and the one table that maps them to gRPC status codes and back."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from grpc import StatusCode
+
+
+class HondoError(Exception):
+    """An expected failure; its text says what was wrong and what to do."""
+
+
+class InvalidRequest(HondoError):
+    """The request can never succeed as it is."""
+
+
+class InvalidImage(InvalidRequest):
+    """The bytes are no picture that Hondo reads, or one beyond its limits."""
+
+
+class ModelNotFound(HondoError):
+    """No model, or no version of it, has that name."""
+
+
+class WrongTask(HondoError):
+    """The model exists, but does another job than the one asked for."""
+
+
+class ResourceExhausted(HondoError):
+    """The request is larger than the server takes."""
+
+
+class DeadlineExceeded(HondoError):
+    """The answer did not come in time."""
+
+
+class Unavailable(HondoError):
+    """No server answers there, or it is shutting down."""
+
+
+class ServerError(HondoError):
+    """The server failed for a reason of its own; its log says which."""
+
+
+class InvalidArtifact(HondoError):
+    """A model folder is incomplete, altered or contradicts itself: it does not load."""
+
+
+class DeviceUnavailable(HondoError):
+    """The device that was asked for cannot be used."""
+
+
+class ParityError(HondoError):
+    """The exported file does not say what the trained net says."""
+
+
+class MissingData(HondoError):
+    """A data set is not where it was looked for."""
+
+
+# Only what crosses the wire is listed. Looked up along the class's bases, so InvalidImage is INVALID_ARGUMENT.
+STATUS: Mapping[type[HondoError], StatusCode] = MappingProxyType(
+    {
+        InvalidRequest: StatusCode.INVALID_ARGUMENT,
+        ModelNotFound: StatusCode.NOT_FOUND,
+        WrongTask: StatusCode.FAILED_PRECONDITION,
+        ResourceExhausted: StatusCode.RESOURCE_EXHAUSTED,
+        DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
+        Unavailable: StatusCode.UNAVAILABLE,
+    }
+)
+
+
+def status_of(error: BaseException) -> StatusCode:
+    """Gives the status that an error goes over the wire with; INTERNAL for anything unforeseen."""
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), StatusCode.INTERNAL)
+
+
+def from_status(code: StatusCode, text: str) -> HondoError:
+    """Gives the error that a client raises for a status."""
+    kinds = {status: kind for kind, status in STATUS.items()}
+    return kinds.get(code, ServerError)(text)

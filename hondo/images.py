@@ -1,0 +1,123 @@
+"""From a picture file to the array that a graph takes: the one path for training and serving, so that nothing skews.
+
+Legend: H height, W width, C channels (1 grey, 3 RGB).
+"""
+
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from hondo.errors import InvalidImage
+from protos.manifest_pb2 import ImageInput
+
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
+SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+_MODES: Final = {1: "L", 3: "RGB"}
+_FILTERS: Final = {
+    ImageInput.NEAREST: Image.Resampling.NEAREST,
+    ImageInput.BILINEAR: Image.Resampling.BILINEAR,
+    ImageInput.BICUBIC: Image.Resampling.BICUBIC,
+    ImageInput.LANCZOS: Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How large a picture may be before it is refused unread."""
+
+    max_bytes: int = 20 * 2**20
+    max_pixels: int = 50_000_000
+
+
+def read(data: bytes, spec: ImageInput, limits: Limits = Limits()) -> NDArray[np.uint8]:
+    """Decodes a picture file and brings it to the shape that a graph takes.
+
+    Returns:
+        image_HWC, u8.
+
+    Raises:
+        InvalidImage: not a picture in one of FORMATS, damaged, or beyond the limits.
+    """
+    return fit(decode(data, limits), spec)
+
+
+def decode(data: bytes, limits: Limits = Limits()) -> Image.Image:
+    """Decodes a picture file (its first frame), upright by its EXIF orientation, as mode L or RGB.
+
+    16-bit grey is scaled to 8 bits; transparent pixels are laid over white, as on a page.
+
+    Raises:
+        InvalidImage: not a picture in one of FORMATS, damaged, or beyond the limits.
+    """
+    if not data:
+        raise InvalidImage("the image is empty (0 bytes): send the bytes of a picture file")
+    if len(data) > limits.max_bytes:
+        raise InvalidImage(f"the image has {len(data):,} bytes, at most {limits.max_bytes:,} are taken")
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            if image.width * image.height > limits.max_pixels:
+                raise _too_many_pixels(image, limits)
+            return _plain(ImageOps.exif_transpose(image))
+    except InvalidImage:
+        raise
+    except UnidentifiedImageError:
+        raise InvalidImage(f"the image is in none of the formats {', '.join(FORMATS)}") from None
+    except Exception as error:  # Pillow's decoders raise anything on damaged files
+        raise InvalidImage(f"the image is damaged: {error}") from error
+
+
+def _too_many_pixels(image: Image.Image, limits: Limits) -> InvalidImage:
+    size = f"{image.width} x {image.height}"
+    return InvalidImage(f"the image has {size} pixels, at most {limits.max_pixels:,} in all are taken")
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Gives the same picture as L (grey) or RGB (anything with colour)."""
+    image.load()
+    if image.mode.startswith("I;16") or image.mode == "I":
+        return _from_16_bit(image)
+    if image.mode == "F":
+        raise InvalidImage("the image has floating-point pixels, whose range is unknown: send 8 or 16 bits")
+    if image.has_transparency_data:
+        opaque = Image.new("RGBA", image.size, "white")
+        opaque.alpha_composite(image.convert("RGBA"))
+        return opaque.convert("L" if image.mode in {"1", "L", "LA"} else "RGB")
+    return image.convert("L" if image.mode in {"1", "L"} else "RGB")
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    grey_HW = np.asarray(image).astype(np.int64)
+    if grey_HW.min() < 0 or grey_HW.max() > 65535:
+        raise InvalidImage("the image has 32-bit pixels, whose range is unknown: send 8 or 16 bits")
+    return Image.fromarray(np.rint(grey_HW / 257).astype(np.uint8))
+
+
+def fit(image: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
+    """Brings a picture of any size, mode L or RGB, to the shape that a graph takes.
+
+    Returns:
+        image_HWC, u8, of the height, width and channels that `spec` says.
+    """
+    image = image.convert(_MODES[spec.channels])
+    size = (spec.width, spec.height)
+    match spec.resize:
+        case ImageInput.STRETCH:
+            scaled = image.resize(size, _FILTERS[spec.filter])
+        case ImageInput.CENTER_CROP:
+            scaled = _center_crop(image, spec)
+        case _:
+            raise ValueError(f"no such resize rule: {spec.resize}")
+    return np.asarray(scaled).reshape(spec.height, spec.width, spec.channels)
+
+
+def _center_crop(image: Image.Image, spec: ImageInput) -> Image.Image:
+    scale = spec.shorter_side / min(image.size)
+    width, height = (max(spec.shorter_side, round(side * scale)) for side in image.size)
+    left, top = (width - spec.width) // 2, (height - spec.height) // 2
+    resized = image.resize((width, height), _FILTERS[spec.filter])
+    return resized.crop((left, top, left + spec.width, top + spec.height))

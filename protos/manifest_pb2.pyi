@@ -1,0 +1,148 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Manifest(_message.Message):
+    __slots__ = ("name", "version", "summary", "graphs", "golden", "classification", "provenance", "scores")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    GRAPHS_FIELD_NUMBER: _ClassVar[int]
+    GOLDEN_FIELD_NUMBER: _ClassVar[int]
+    CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
+    PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    summary: str
+    graphs: _containers.RepeatedCompositeFieldContainer[Graph]
+    golden: File
+    classification: Classification
+    provenance: Provenance
+    scores: _containers.RepeatedCompositeFieldContainer[Score]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
+
+class Graph(_message.Message):
+    __slots__ = ("role", "file")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    role: str
+    file: File
+    def __init__(self, role: _Optional[str] = ..., file: _Optional[_Union[File, _Mapping]] = ...) -> None: ...
+
+class File(_message.Message):
+    __slots__ = ("path", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class Classification(_message.Message):
+    __slots__ = ("image", "labels")
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    image: ImageInput
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, image: _Optional[_Union[ImageInput, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ImageInput(_message.Message):
+    __slots__ = ("height", "width", "channels", "resize", "filter", "shorter_side")
+    class Resize(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        RESIZE_UNSPECIFIED: _ClassVar[ImageInput.Resize]
+        STRETCH: _ClassVar[ImageInput.Resize]
+        CENTER_CROP: _ClassVar[ImageInput.Resize]
+    RESIZE_UNSPECIFIED: ImageInput.Resize
+    STRETCH: ImageInput.Resize
+    CENTER_CROP: ImageInput.Resize
+    class Filter(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        FILTER_UNSPECIFIED: _ClassVar[ImageInput.Filter]
+        NEAREST: _ClassVar[ImageInput.Filter]
+        BILINEAR: _ClassVar[ImageInput.Filter]
+        BICUBIC: _ClassVar[ImageInput.Filter]
+        LANCZOS: _ClassVar[ImageInput.Filter]
+    FILTER_UNSPECIFIED: ImageInput.Filter
+    NEAREST: ImageInput.Filter
+    BILINEAR: ImageInput.Filter
+    BICUBIC: ImageInput.Filter
+    LANCZOS: ImageInput.Filter
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    RESIZE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    SHORTER_SIDE_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    width: int
+    channels: int
+    resize: ImageInput.Resize
+    filter: ImageInput.Filter
+    shorter_side: int
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., channels: _Optional[int] = ..., resize: _Optional[_Union[ImageInput.Resize, str]] = ..., filter: _Optional[_Union[ImageInput.Filter, str]] = ..., shorter_side: _Optional[int] = ...) -> None: ...
+
+class Provenance(_message.Message):
+    __slots__ = ("recipe", "source", "data", "seed", "library_versions", "git_commit", "created_at", "parameters")
+    class LibraryVersionsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    RECIPE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    LIBRARY_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    GIT_COMMIT_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    recipe: str
+    source: str
+    data: _containers.RepeatedCompositeFieldContainer[DataSource]
+    seed: int
+    library_versions: _containers.ScalarMap[str, str]
+    git_commit: str
+    created_at: str
+    parameters: int
+    def __init__(self, recipe: _Optional[str] = ..., source: _Optional[str] = ..., data: _Optional[_Iterable[_Union[DataSource, _Mapping]]] = ..., seed: _Optional[int] = ..., library_versions: _Optional[_Mapping[str, str]] = ..., git_commit: _Optional[str] = ..., created_at: _Optional[str] = ..., parameters: _Optional[int] = ...) -> None: ...
+
+class DataSource(_message.Message):
+    __slots__ = ("name", "origin", "terms", "sha256")
+    class Sha256Entry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    origin: str
+    terms: str
+    sha256: _containers.ScalarMap[str, str]
+    def __init__(self, name: _Optional[str] = ..., origin: _Optional[str] = ..., terms: _Optional[str] = ..., sha256: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Score(_message.Message):
+    __slots__ = ("metric", "value", "unit", "data", "samples")
+    METRIC_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    metric: str
+    value: float
+    unit: str
+    data: str
+    samples: int
+    def __init__(self, metric: _Optional[str] = ..., value: _Optional[float] = ..., unit: _Optional[str] = ..., data: _Optional[str] = ..., samples: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,131 @@
+"""One ONNX graph, loaded and ready to run on ONNX Runtime: the code that serves, and the code that the export gate proves."""
+
+import ctypes
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from hondo.artifact import Tensors
+from hondo.errors import DeviceUnavailable, InvalidArtifact, InvalidRequest
+from serving.datatypes import BF16, BY_ONNX, BYTES, Datatype
+from serving.device import CPU_PROVIDER, CUDA_PROVIDER, Device
+
+_ONNX_BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Name, element type and shape of a graph's input or output, as the ONNX file states them."""
+
+    name: str
+    datatype: Datatype
+    # A number is fixed; a name is the same in every tensor of a request that has it; None is free.
+    shape: tuple[int | str | None, ...]
+
+    @property
+    def wire_shape(self) -> list[int]:
+        """The shape with -1 for every dimension that a request chooses."""
+        return [side if isinstance(side, int) else -1 for side in self.shape]
+
+
+class Session:
+    """A loaded graph."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self._session = session
+        self.inputs = tuple(_signature(node) for node in session.get_inputs())
+        self.outputs = tuple(_signature(node) for node in session.get_outputs())
+        self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+        self._input_types = {signature.name: signature.datatype for signature in self.inputs}
+        self._bf16_outputs = {signature.name for signature in self.outputs if signature.datatype is BF16}
+        if self._bf16_outputs and BYTES in self._input_types.values():
+            raise InvalidArtifact("onnxruntime's Python API cannot run a graph with string inputs and BF16 outputs")
+
+    @classmethod
+    def open(cls, path: Path, device: Device = Device.CPU, threads: int | None = None) -> "Session":
+        """Loads a graph.
+
+        Args:
+            path: the .onnx file.
+            device: CPU or CUDA, as `device.choose` gives it.
+            threads: how many compute one run on the CPU; as many as cores that the process may use, unless given.
+
+        Raises:
+            InvalidArtifact: not an ONNX file that ONNX Runtime loads.
+            DeviceUnavailable: the graph did not come up on the device.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.log_severity_level = 4  # failures come as exceptions; the default prints each a second time
+        # Idle compute threads that spin take the cores from the gRPC threads.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
+        except Exception as error:  # onnxruntime's exceptions share no base but Exception
+            raise InvalidArtifact(f"{path} does not load: {error}") from error
+        if device is Device.CUDA and CUDA_PROVIDER not in session.get_providers():
+            raise DeviceUnavailable(f"{path} did not come up on CUDA")
+        return cls(session)
+
+    def run(self, feeds: Tensors, outputs: Sequence[str] | None = None) -> Tensors:
+        """Runs the graph once.
+
+        Args:
+            feeds: an array for every input, by name (BF16 as its bits in u16, BYTES as `str` objects).
+            outputs: names of the outputs wanted; all unless given.
+
+        Returns:
+            The outputs by name, in the order wanted.
+
+        Raises:
+            InvalidRequest: the arrays do not fit the graph's inputs.
+        """
+        names = list(outputs) if outputs is not None else [signature.name for signature in self.outputs]
+        fed = {name: self._feed(name, array) for name, array in feeds.items()}
+        try:
+            if self._bf16_outputs.isdisjoint(names):
+                arrays = self._session.run(names, fed)
+            else:
+                arrays = self._run_bf16(names, fed)
+        except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
+            raise InvalidRequest(f"the graph does not take these tensors: {error}") from error
+        return dict(zip(names, arrays, strict=True))
+
+    def _feed(self, name: str, array: NDArray[np.generic]) -> object:
+        if self._input_types.get(name) is BF16:
+            return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(array), _ONNX_BFLOAT16)
+        return array
+
+    def _run_bf16(self, names: list[str], fed: Mapping[str, object]) -> list[NDArray[np.generic]]:
+        """Takes the longer way round that BF16 outputs need: numpy has no such type, so their bits are copied out."""
+        make = onnxruntime.OrtValue.ortvalue_from_numpy
+        values = {name: make(value) if isinstance(value, np.ndarray) else value for name, value in fed.items()}
+        return [_array(value) for value in self._session.run_with_ort_values(names, values)]
+
+
+def _providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
+    if device is Device.CUDA:
+        # Both measured elsewhere as the settings for serving: no exhaustive search at each new shape, no doubling arena.
+        cuda = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
+        return [(CUDA_PROVIDER, cuda), CPU_PROVIDER]
+    return [CPU_PROVIDER]
+
+
+def _signature(node: onnxruntime.NodeArg) -> Signature:
+    if node.type not in BY_ONNX:
+        raise InvalidArtifact(f"the graph's {node.name!r} is of type {node.type}, which the protocol cannot carry")
+    return Signature(node.name, BY_ONNX[node.type], tuple(node.shape))
+
+
+def _array(value: onnxruntime.OrtValue) -> NDArray[np.generic]:
+    if value.element_type() != _ONNX_BFLOAT16:
+        array: NDArray[np.generic] = value.numpy()
+        return array
+    shape = value.shape()
+    bits = (ctypes.c_uint16 * int(np.prod(shape, dtype=np.int64))).from_address(value.data_ptr())
+    return np.ctypeslib.as_array(bits).reshape(shape).copy()
