@@ -1,4 +1,4 @@
-"""The artifact: a folder NAME/VERSION with a manifest, ONNX graphs and golden samples, read only where its hashes hold."""
+"""The artifact: a folder NAME/VERSION of manifest, ONNX graphs and golden samples, read only where its hashes hold."""
 
 import hashlib
 from dataclasses import dataclass

@@ -42,13 +42,13 @@ def _what_cuda_misses() -> str | None:
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         return (
             f"this onnxruntime {onnxruntime.__version__} is built without CUDA: "
-            "uninstall onnxruntime and install hondo[serve] (which brings onnxruntime-gpu) on a machine with an NVIDIA GPU"
+            "on a machine with an NVIDIA GPU, uninstall it and install hondo[serve], which brings onnxruntime-gpu"
         )
     # Finds the CUDA and cuDNN libraries that onnxruntime-gpu's own extras or torch installed as Python packages.
     onnxruntime.preload_dlls()
     try:
         session = onnxruntime.InferenceSession(_IDENTITY, providers=[CUDA_PROVIDER])
-    except Exception as error:  # whatever the driver and its libraries raise
+    except Exception as error:  # noqa: BLE001  the driver and its libraries raise anything
         return f"its provider does not start: {error}"
     if CUDA_PROVIDER not in session.get_providers():
         return "its provider does not start (onnxruntime's log above names the library or driver that is missing)"

@@ -1,4 +1,4 @@
-"""One ONNX graph, loaded and ready to run on ONNX Runtime: the code that serves, and the code that the export gate proves."""
+"""One ONNX graph, ready to run on ONNX Runtime: the code that serves, and the code that the export gate runs."""
 
 import ctypes
 import os
@@ -110,7 +110,7 @@ class Session:
 
 def _providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
     if device is Device.CUDA:
-        # Both measured elsewhere as the settings for serving: no exhaustive search at each new shape, no doubling arena.
+        # No exhaustive search for kernels at each new shape; no arena that doubles whenever it grows.
         cuda = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
         return [(CUDA_PROVIDER, cuda), CPU_PROVIDER]
     return [CPU_PROVIDER]
