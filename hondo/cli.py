@@ -1,0 +1,76 @@
+"""The `hondo` command: each subcommand loads its room when it is used, so that a client needs no server and no torch."""
+
+import importlib
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+import click
+
+from hondo.errors import HondoError
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """Where a subcommand lives, and what `hondo --help` says of it."""
+
+    module: str
+    function: str
+    help: str
+    # The extras that bring what it needs beyond a client's dependencies.
+    extras: str = ""
+
+
+_COMMANDS: Final = {
+    "classify": _Command("hondo.classify", "classify", "Ask a server what is in pictures."),
+    "models": _Command("hondo.models", "models", "List the models that a server serves."),
+    "serve": _Command("serving.command", "serve", "Serve a folder of models over gRPC.", "serve-cpu"),
+    "train": _Command("training.command", "train", "Train a model on a data set.", "train"),
+    "evaluate": _Command("training.evaluate", "evaluate", "Score a served model on a data set.", "train"),
+    "export": _Command("export.command", "export", "Export a trained model to ONNX, with proof.", "serve-cpu,export"),
+    "demo": _Command("hondo.demo", "demo", "Serve the released models, ask them, stop."),
+    "tour": _Command("hondo.tour", "tour", "Train, export, serve and ask a small model.", "serve-cpu,export"),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand's module only when that subcommand is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command = _COMMANDS[name]
+        try:
+            module = importlib.import_module(command.module)
+        except ModuleNotFoundError as error:
+            if not command.extras:
+                raise
+            raise click.ClickException(
+                f"`hondo {name}` needs the Python package {error.name!r}: pip install 'hondo[{command.extras}]'"
+            ) from error
+        loaded = getattr(module, command.function)
+        assert isinstance(loaded, click.Command)
+        return loaded
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except HondoError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hondo")
+def main() -> None:
+    """Deep nets from PyTorch to production: train, export with proof, serve."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())
