@@ -1,1 +1,6 @@
 """The ground that training and serving stand on, and what users import: client, errors, artifact contract."""
+
+from hondo.client import AsyncClient, Client
+from hondo.errors import HondoError
+
+__all__ = ["AsyncClient", "Client", "HondoError"]

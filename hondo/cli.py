@@ -1,4 +1,4 @@
-"""The `hondo` command: each subcommand loads its room when it is used, so that a client needs no server and no torch."""
+"""The `hondo` command: each subcommand loads its room on use, so that a client needs no server and no torch."""
 
 import importlib
 import sys

@@ -1,0 +1,72 @@
+"""`hondo serve`: the server as a process."""
+
+import asyncio
+import logging
+import signal
+import time
+from pathlib import Path
+
+import click
+
+from serving.catalog import Catalog
+from serving.device import Device, choose
+from serving.server import Server, Settings
+
+_log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.argument("models", type=click.Path(path_type=Path))
+@click.option("--host", default=Settings.host, show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=Settings.port, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--device",
+    type=click.Choice([device.value for device in Device]),
+    default=Device.AUTO.value,
+    show_default=True,
+    help="Where models run; auto is CUDA where it comes up, else the CPU.",
+)
+@click.option(
+    "--drain-seconds",
+    type=click.FloatRange(min=0),
+    default=Settings.drain_s,
+    show_default=True,
+    help="How long a stop waits for the calls in flight.",
+)
+@click.option(
+    "--max-message-mb",
+    type=click.IntRange(1, 2047),
+    default=Settings.max_message_bytes // 2**20,
+    show_default=True,
+    help="Largest message taken or sent, MiB.",
+)
+def serve(*, models: Path, host: str, port: int, device: str, drain_seconds: float, max_message_mb: int) -> None:
+    """Serve every NAME/VERSION/*.onnx below the folder MODELS over gRPC.
+
+    Speaks hondo.v1 (typed), the Open Inference Protocol v2 (tritonclient, KServe clients), gRPC health checking and
+    reflection, all on one port. SIGTERM or Ctrl-C stops it once the calls in flight are answered.
+    """
+    started_s = time.monotonic()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = Settings(host=host, port=port, drain_s=drain_seconds, max_message_bytes=max_message_mb * 2**20)
+    chosen = choose(Device(device))
+    catalog = Catalog.load(models, chosen)
+    asyncio.run(_serve(catalog, settings, chosen, started_s))
+
+
+async def _serve(catalog: Catalog, settings: Settings, device: Device, started_s: float) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    server = Server(catalog, settings)
+    port = await server.start()
+    for model in catalog:
+        _log.info("serving %s version %d%s", model.name, model.version, f": {model.task}" if model.task else "")
+    took_s = time.monotonic() - started_s
+    _log.info("ready on %s:%d, device %s, after %.1f s", settings.host, port, device, took_s)
+    await stop.wait()
+    _log.info("stopping: no new calls, waiting for those in flight")
+    await server.stop()
+    _log.info("stopped")

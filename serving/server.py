@@ -1,0 +1,82 @@
+"""The server: one port, the services on it, and a start and a stop that lose no request."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import grpc
+import grpc.aio
+
+from hondo.errors import Unavailable
+from hondo.images import Limits
+from protos.rpc import HONDO, INFERENCE
+from serving.calls import handler
+from serving.catalog import Catalog
+from serving.inference import InferenceService
+from serving.people import HondoService
+from serving.standing import Standing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to serve."""
+
+    host: str = "127.0.0.1"
+    # 0 takes a free port.
+    port: int = 8001
+    # The largest message taken or sent, bytes.
+    max_message_bytes: int = 64 * 2**20
+    # How long a stop waits for the calls in flight, seconds.
+    drain_s: float = 30.0
+    images: Limits = field(default_factory=Limits)
+
+
+class Server:
+    """Serves a catalog from `start` until `stop`."""
+
+    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+        self._catalog = catalog
+        self._settings = settings
+        self._workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "work")
+        self._server = grpc.aio.server(options=_options(settings))
+        self._standing = Standing(self._server, [HONDO.full_name, INFERENCE.full_name])
+
+    async def start(self) -> int:
+        """Opens the port.
+
+        Returns:
+            The port's number.
+
+        Raises:
+            Unavailable: the port cannot be had.
+        """
+        people = HondoService(self._catalog, self._workers, self._settings.images)
+        inference = InferenceService(self._catalog, self._workers)
+        self._server.add_generic_rpc_handlers((handler(HONDO, people), handler(INFERENCE, inference)))
+        port = self._listen()
+        for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
+            await self._standing.set_serving(name)
+        await self._server.start()
+        return port
+
+    def _listen(self) -> int:
+        address = f"{self._settings.host}:{self._settings.port}"
+        try:
+            return self._server.add_insecure_port(address)
+        except RuntimeError as error:
+            raise Unavailable(f"cannot listen on {address}: is another server there? Try another --port") from error
+
+    async def stop(self) -> None:
+        """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
+        await self._standing.stop()
+        await self._server.stop(self._settings.drain_s)
+        self._workers.shutdown()
+
+
+def _options(settings: Settings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_message_bytes),
+        ("grpc.max_send_message_length", settings.max_message_bytes),
+        # A second server on the same port must fail, not take half of the connections.
+        ("grpc.so_reuseport", 0),
+    ]

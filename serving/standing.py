@@ -1,0 +1,79 @@
+"""The standard services whose streams stand until the client leaves: health (Watch) and reflection.
+
+A server that stops waits for its calls; these would keep it waiting, so they end when it says so.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable
+from typing import Any
+
+import grpc.aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+
+from protos.pool import POOL
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+
+async def _until(end: asyncio.Event, stream: Awaitable[None]) -> None:
+    """Waits for a stream, at most until `end` is set."""
+    streaming, ending = asyncio.ensure_future(stream), asyncio.ensure_future(end.wait())
+    try:
+        await asyncio.wait((streaming, ending), return_when=asyncio.FIRST_COMPLETED)
+        if streaming.done():
+            await streaming
+    finally:
+        streaming.cancel()
+        ending.cancel()
+
+
+class _Health(health.aio.HealthServicer):
+    def __init__(self, end: asyncio.Event) -> None:
+        super().__init__()
+        self._end = end
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: _Context) -> None:  # noqa: N802
+        await _until(self._end, super().Watch(request, context))
+
+
+class _Reflection(reflection.aio.ReflectionServicer):
+    def __init__(self, names: list[str], end: asyncio.Event) -> None:
+        super().__init__(names, POOL)
+        self._end = end
+
+    # The typeshed stub of the base says coroutine; it is an async generator.
+    async def ServerReflectionInfo(  # type: ignore[override]  # noqa: N802
+        self, request_iterator: AsyncIterable[reflection_pb2.ServerReflectionRequest], context: _Context
+    ) -> None:
+        await _until(self._end, self._reflect(request_iterator, context))
+
+    async def _reflect(
+        self, requests: AsyncIterable[reflection_pb2.ServerReflectionRequest], context: _Context
+    ) -> None:
+        async for response in super().ServerReflectionInfo(requests, context):  # type: ignore[attr-defined]
+            await context.write(response)
+
+
+class Standing:
+    """Health and reflection, added to a server."""
+
+    def __init__(self, server: grpc.aio.Server, services: list[str]) -> None:
+        self._end = asyncio.Event()
+        self._health = _Health(self._end)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        for file in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
+            POOL.AddSerializedFile(file.serialized_pb)
+        names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
+        add_reflection = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+        add_reflection(_Reflection(names, self._end), server)  # type: ignore[no-untyped-call]
+
+    async def set_serving(self, name: str) -> None:
+        """Says that the server (""), a service or a model is being served."""
+        await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self) -> None:
+        """Tells every watcher NOT_SERVING, then ends the streams."""
+        await self._health.enter_graceful_shutdown()
+        await asyncio.sleep(0.1)  # for the watchers' last message
+        self._end.set()
