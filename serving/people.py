@@ -69,8 +69,10 @@ class HondoService:
                 raise WrongTask(f"model {name!r} is no classifier; it {does}")
             return model
         names = list(dict.fromkeys(model.name for model in self._catalog if model.task == _CLASSIFICATION))
-        if len(names) != 1:
-            raise ModelNotFound(f"say which model: this server has {len(names)} classifiers ({', '.join(names)})")
+        if not names:
+            raise ModelNotFound("this server has no classifier")
+        if len(names) > 1:
+            raise InvalidRequest(f"model: empty, but this server has several classifiers: {', '.join(names)}")
         return self._catalog.find(names[0], version)
 
     async def _decode(self, request: ClassifyRequest, task: Classification) -> NDArray[np.uint8]:
