@@ -30,6 +30,14 @@ class ResourceExhausted(HondoError):
     """The request is larger than the server takes."""
 
 
+class Overloaded(ResourceExhausted):
+    """More is asked than the server can do; nothing was begun, and the same request may succeed later."""
+
+    def __init__(self, text: str, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = retry_after_s
+
+
 class DeadlineExceeded(HondoError):
     """The answer did not come in time."""
 

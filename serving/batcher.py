@@ -1,0 +1,244 @@
+"""The batcher: requests that arrive together run together, in the order they came, and nobody waits without bound.
+
+Callers live on one event loop. Runs happen on the batcher's own threads, which take work straight from the queue, so
+that a busy loop never leaves the session idle; or, where a run is shorter than a change of threads, on the loop itself.
+"""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+import numpy as np
+
+from hondo.artifact import Tensors
+from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
+from serving.queue import Job, Priority, Queue, Share
+from serving.session import Session
+from serving.sizes import Sizes
+
+T = TypeVar("T")
+
+
+class Outcome(StrEnum):
+    """How a request left the batcher."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queueing:
+    """How requests wait."""
+
+    # Rows that may wait; a request that would exceed it is refused at once.
+    max_rows: int = 512
+    # How long a request may wait for company while the session is in use; one that finds it idle never waits.
+    max_wait_ms: float = 0.0
+    # How long a request may wait to run; None is without limit.
+    timeout_ms: float | None = None
+
+
+class Batcher:
+    """Runs one session for many callers; made on the event loop that they live on."""
+
+    def __init__(self, session: Session, sizes: Sizes, queueing: Queueing, instances: int) -> None:
+        """Starts serving.
+
+        Args:
+            session: what to run.
+            sizes: the batch sizes to run it at.
+            queueing: how requests wait.
+            instances: threads that run it side by side; 0 runs it on the event loop.
+        """
+        self._session = session
+        self._sizes = sizes
+        self._queueing = queueing
+        self._queue = Queue()
+        self._loop = asyncio.get_running_loop()
+        self._changed = threading.Condition(threading.Lock())
+        self._running = 0
+        self._idle_since_s = 0.0
+        self._pumping = False
+        self._closed = False
+        self.outcomes: Counter[Outcome] = Counter()
+        self._threads = [threading.Thread(target=self._work, name="batcher", daemon=True) for _ in range(instances)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def queued_rows(self) -> int:
+        """Rows that wait to run."""
+        return self._queue.rows
+
+    async def run(
+        self,
+        feeds: Tensors,
+        outputs: Sequence[str],
+        *,
+        priority: Priority = Priority.NORMAL,
+        timeout_ms: float | None = None,
+    ) -> Tensors:
+        """Runs the session on some rows, together with whoever else is waiting.
+
+        Args:
+            feeds: an array for every input, all with the same number of rows.
+            outputs: names of the outputs wanted.
+            priority: who goes first.
+            timeout_ms: how long it may wait to run; the queue's own limit unless given.
+
+        Returns:
+            The outputs for exactly these rows, in their order.
+
+        Raises:
+            Overloaded: the queue is full.
+            DeadlineExceeded: it waited longer than it may.
+            Unavailable: the batcher is closed.
+        """
+        job = Job(feeds, tuple(outputs), priority, self._loop.create_future())
+        self._admit(job)
+        limit_ms = self._queueing.timeout_ms if timeout_ms is None else timeout_ms
+        timer = None if limit_ms is None else self._loop.call_later(limit_ms / 1000, self._expire, job)
+        try:
+            return await job.done
+        except asyncio.CancelledError:
+            self._leave(job, Outcome.CANCELLED)
+            raise
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def close(self) -> None:
+        """Refuses new work, runs what is queued, ends the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _admit(self, job: Job) -> None:
+        with self._changed:
+            if self._closed:
+                raise Unavailable("the model is being unloaded")
+            # A request larger than the whole queue is taken where nobody waits: otherwise it never could be.
+            if self._queue.rows and self._queue.rows + job.rows > self._queueing.max_rows:
+                self.outcomes[Outcome.REFUSED] += 1
+                raise self._overloaded()
+            self._queue.add(job)
+            if self._running < len(self._threads):
+                self._changed.notify()
+        if not self._threads and not self._pumping:
+            self._pumping = True
+            self._loop.call_soon(self._pump)
+
+    def _overloaded(self) -> Overloaded:
+        waiting, most = self._queue.rows, self._queueing.max_rows
+        retry_after_s = waiting * self._sizes.row_s / max(1, len(self._threads))
+        return Overloaded(f"the queue is full: {waiting} rows wait, at most {most} may", retry_after_s)
+
+    def _expire(self, job: Job) -> None:
+        if self._leave(job, Outcome.EXPIRED) and not job.done.done():
+            waited_ms = (time.monotonic() - job.arrived_s) * 1000
+            job.done.set_exception(DeadlineExceeded(f"the request waited {waited_ms:.0f} ms to run, as long as it may"))
+
+    def _leave(self, job: Job, outcome: Outcome) -> bool:
+        """Takes a job out of the queue before it runs; says whether it still was there."""
+        with self._changed:
+            if not self._queue.remove(job):
+                return False
+            self.outcomes[outcome] += 1
+            return True
+
+    def _pump(self) -> None:
+        """Runs one batch on the event loop, and comes again as long as there is work."""
+        self._run(self._queue.take(self._sizes))
+        if self._queue.rows:
+            self._loop.call_soon(self._pump)
+        else:
+            self._pumping = False
+
+    def _work(self) -> None:
+        """What each thread does: take a batch, run it, hand out its rows; until closed and empty."""
+        while shares := self._wait_for_batch():
+            self._run(shares)
+            with self._changed:
+                self._running -= 1
+                self._idle_since_s = time.monotonic()
+
+    def _wait_for_batch(self) -> list[Share]:
+        """Waits for work and takes the batch to run next; nothing once the batcher is closed and empty."""
+        with self._changed:
+            while True:
+                if not self._queue.rows:
+                    if self._closed:
+                        return []
+                    self._changed.wait()
+                elif (wait_s := self._wait_for_company_s()) > 0:
+                    self._changed.wait(wait_s)
+                else:
+                    self._running += 1
+                    return self._queue.take(self._sizes)
+
+    def _wait_for_company_s(self) -> float:
+        """Gives how long the oldest request should still wait for others to share its run."""
+        max_wait_s = self._queueing.max_wait_ms / 1000
+        if not max_wait_s or self._closed or self._queue.rows >= self._sizes.largest:
+            return 0.0
+        now_s = time.monotonic()
+        if not self._running and now_s - self._idle_since_s > max_wait_s:
+            return 0.0
+        return self._queue.oldest_s() + max_wait_s - now_s
+
+    def _run(self, shares: list[Share]) -> None:
+        try:
+            arrays = self._session.run(self._joined(shares), shares[0].job.outputs)
+        except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to the request that caused it
+            if len(shares) == 1:
+                self._hand_out(self._fail, shares, error)
+                return
+            for share in shares:
+                self._run([share])  # alone, so that one bad request does not fail its company
+        else:
+            self._hand_out(self._deliver, shares, arrays)
+
+    def _joined(self, shares: list[Share]) -> Tensors:
+        """Joins the rows of a batch and pads them to a warmed size with copies of the last row."""
+        rows = sum(share.rows for share in shares)
+        padding = self._sizes.padded(rows) - rows
+        first = shares[0].feeds()
+        if len(shares) == 1 and not padding:
+            return first
+        parts = [share.feeds() for share in shares]
+        if padding:
+            parts.append({name: np.repeat(array[-1:], padding, axis=0) for name, array in parts[-1].items()})
+        return {name: np.concatenate([part[name] for part in parts]) for name in first}
+
+    def _hand_out(self, function: Callable[[list[Share], T], None], shares: list[Share], outcome: T) -> None:
+        """Brings the outcome of a run to the event loop."""
+        if self._threads:
+            self._loop.call_soon_threadsafe(function, shares, outcome)
+        else:
+            function(shares, outcome)
+
+    def _deliver(self, shares: list[Share], arrays: Tensors) -> None:
+        first = 0
+        for share in shares:
+            rows = slice(first, first + share.rows)
+            share.job.add(share.start, {name: array[rows] for name, array in arrays.items()})
+            first += share.rows
+        self.outcomes[Outcome.ANSWERED] += len(shares)
+
+    def _fail(self, shares: list[Share], error: Exception) -> None:
+        for share in shares:
+            with self._changed:
+                self._queue.remove(share.job)
+            if not share.job.done.done():
+                share.job.done.set_exception(error)
+        self.outcomes[Outcome.FAILED] += len(shares)
