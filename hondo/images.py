@@ -61,18 +61,19 @@ def decode(data: bytes, limits: Limits = Limits()) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > limits.max_pixels:
-                raise _too_many_pixels(image, limits)
+                raise _too_many_pixels(f"{image.width} x {image.height}", limits)
             return _plain(ImageOps.exif_transpose(image))
     except InvalidImage:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise _too_many_pixels("far too many", limits) from None  # Pillow's own limit came first
     except UnidentifiedImageError:
         raise InvalidImage(f"the image is in none of the formats {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise InvalidImage(f"the image is damaged: {error}") from error
 
 
-def _too_many_pixels(image: Image.Image, limits: Limits) -> InvalidImage:
-    size = f"{image.width} x {image.height}"
+def _too_many_pixels(size: str, limits: Limits) -> InvalidImage:
     return InvalidImage(f"the image has {size} pixels, at most {limits.max_pixels:,} in all are taken")
 
 
@@ -91,10 +92,11 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
-    grey_HW = np.asarray(image).astype(np.int64)
+    grey_HW = np.asarray(image)
     if grey_HW.min() < 0 or grey_HW.max() > 65535:
         raise InvalidImage("the image has 32-bit pixels, whose range is unknown: send 8 or 16 bits")
-    return Image.fromarray(np.rint(grey_HW / 257).astype(np.uint8))
+    # 65535 / 255 = 257; half of it rounds.
+    return Image.fromarray(((grey_HW.astype(np.uint32) + 128) // 257).astype(np.uint8))
 
 
 def fit(image: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
@@ -116,8 +118,14 @@ def fit(image: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
 
 
 def _center_crop(image: Image.Image, spec: ImageInput) -> Image.Image:
+    """Scales the shorter side, then cuts out the centre; only the centre is computed, however long the picture is."""
     scale = spec.shorter_side / min(image.size)
-    width, height = (max(spec.shorter_side, round(side * scale)) for side in image.size)
-    left, top = (width - spec.width) // 2, (height - spec.height) // 2
-    resized = image.resize((width, height), _FILTERS[spec.filter])
-    return resized.crop((left, top, left + spec.width, top + spec.height))
+    left, right = _centre(image.width, round(image.width * scale), spec.width)
+    top, bottom = _centre(image.height, round(image.height * scale), spec.height)
+    return image.resize((spec.width, spec.height), _FILTERS[spec.filter], box=(left, top, right, bottom))
+
+
+def _centre(side: int, scaled_side: int, cut_side: int) -> tuple[float, float]:
+    """Gives where, on the picture as it is, the centre lies that is to be cut out of the scaled picture."""
+    start = (scaled_side - cut_side) // 2
+    return side * start / scaled_side, side * (start + cut_side) / scaled_side

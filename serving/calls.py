@@ -14,8 +14,9 @@ from protos.rpc import python_name, request_types
 
 _log = logging.getLogger(__name__)
 
-# The status text travels in an HTTP/2 header, and peers refuse headers of more than 8 KiB.
-_MAX_TEXT = 1000
+# The status text travels percent-encoded, up to three characters a byte, in an HTTP/2 header; peers refuse more than
+# 8 KiB of headers.
+_MAX_TEXT_BYTES = 2000
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -54,4 +55,5 @@ def _parse(request: type[Message], data: bytes) -> Message:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} ..."
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= _MAX_TEXT_BYTES else f"{data[:_MAX_TEXT_BYTES].decode('utf-8', 'ignore')} ..."

@@ -98,7 +98,9 @@ class Session:
 
     def _feed(self, name: str, array: NDArray[np.generic]) -> object:
         if self._input_types.get(name) is BF16:
-            return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(np.ascontiguousarray(array), _ONNX_BFLOAT16)
+            # Not np.ascontiguousarray, which makes a scalar a vector.
+            contiguous = np.asarray(array, order="C")
+            return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(contiguous, _ONNX_BFLOAT16)
         return array
 
     def _run_bf16(self, names: list[str], fed: Mapping[str, object]) -> list[NDArray[np.generic]]:

@@ -17,6 +17,10 @@ from serving.session import Signature
 
 InferInput = ModelInferRequest.InferInputTensor
 
+# No message carries more than 2 GiB. Empty tensors are held to it too, side by side, or a few bytes could claim a shape
+# that numpy cannot make and that a graph, summing along the empty side, fills with memory.
+_MAX_ELEMENTS: Final = 2**31
+
 _LENGTH: Final = struct.Struct("<I")  # before each element of a raw BYTES tensor
 
 
@@ -99,6 +103,8 @@ def _check(field: str, tensor: InferInput, signature: Signature) -> None:
     )
     if not fits:
         raise InvalidRequest(f"{field}: shape {shape[:20]} came, {expected} expected (-1 stands for any size)")
+    if math.prod(side or 1 for side in shape) > _MAX_ELEMENTS:
+        raise InvalidRequest(f"{field}: shape {shape} came, which is more than {_MAX_ELEMENTS:,} elements")
     if shape and shape[0] == 0 and expected[0] == -1:
         raise InvalidRequest(f"{field}: shape {shape} has no rows, at least one expected")
 

@@ -1,9 +1,20 @@
 """What tests of several rooms share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import grpc
+import hypothesis
 import pytest
+
+from tests.serving import artifacts, graphs
+from tests.serving.process import Process, serving
+
+# Repeatable by default; `pytest --hypothesis-profile=explore` looks for what nobody has found yet.
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
@@ -13,3 +24,32 @@ def data_dir() -> Path:
     if folder is None:
         pytest.skip("needs real data sets: set HONDO_DATA to the folder that holds mnist/ and the others")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tiny models: one classifier in two versions, and a bare graph of each other kind."""
+    models = tmp_path_factory.mktemp("models")
+    artifacts.write_classifier(models, "side", 1)
+    artifacts.write_classifier(models, "side", 2)
+    graphs.join(models / "join" / "1" / "model.onnx")
+    graphs.add(models / "add" / "1" / "model.onnx")
+    graphs.fragile(models / "fragile" / "1" / "model.onnx")
+    graphs.pick(models / "pick" / "1" / "model.onnx")
+    for datatype in graphs.ELEMENT_TYPES:
+        graphs.same(models / f"same_{datatype}" / "1" / "model.onnx", datatype, ["n", None])
+    return models
+
+
+@pytest.fixture(scope="session")
+def server(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """`hondo serve` of `models_dir`, one process for all tests that only ask."""
+    with serving(models_dir, tmp_path_factory.mktemp("log") / "server.log", "--max-message-mb", "8") as process:
+        yield process
+
+
+@pytest.fixture
+def channel(server: Process) -> Iterator[grpc.Channel]:
+    """A connection to `server`."""
+    with grpc.insecure_channel(server.address) as channel:
+        yield channel

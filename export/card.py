@@ -1,0 +1,105 @@
+"""The model card: what an artifact's manifest says, as a page for people."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from export import gate
+from export.graphs import IMAGE, MODEL, PROBABILITIES
+from hondo.images import FORMATS
+from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest, Provenance, Score
+
+FILE: Final = "README.md"
+
+
+def text(manifest: Manifest, parity: Mapping[int, float]) -> str:
+    """Gives the card as Markdown.
+
+    Args:
+        manifest: complete.
+        parity: the largest difference that the gate found, by batch size.
+    """
+    task, made = manifest.classification, manifest.provenance
+    sections = {
+        f"# {manifest.name}": f"{manifest.summary}\n\n{_overview(manifest)}",
+        "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} PICTURE.png\n```",
+        "## Input and output": _tensors(task),
+        "## Scores": _scores(manifest.scores),
+        "## Data": "\n".join(_data(source) for source in made.data),
+        "## Training": _training(made),
+        "## Proof": _proof(parity),
+    }
+    return "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items()) + "\n"
+
+
+def _overview(manifest: Manifest) -> str:
+    made = manifest.provenance
+    rows = [
+        ("Version", str(manifest.version)),
+        ("Architecture", made.source),
+        ("Parameters", f"{made.parameters:,}"),
+        ("Exported", made.created_at),
+        ("Code", f"commit `{made.git_commit}`" if made.git_commit else "outside git"),
+    ]
+    return _table(("", ""), rows)
+
+
+def _tensors(task: Classification) -> str:
+    image = task.image
+    size = f"{image.height},{image.width},{image.channels}"
+    return (
+        f"A picture ({', '.join(FORMATS)}) of any size is made {_rule(image)}\n\n"
+        f"`{MODEL}.onnx` takes `{IMAGE}` u8[N,{size}] and gives `{PROBABILITIES}` f32[N,{len(task.labels)}], "
+        f"for any number N of pictures at once. The labels, in the order of the probabilities:\n\n"
+        f"{', '.join(task.labels)}"
+    )
+
+
+def _rule(image: ImageInput) -> str:
+    colour = "grey" if image.channels == 1 else "RGB"
+    kernel = ImageInput.Filter.Name(image.filter).lower()
+    if image.resize == ImageInput.CENTER_CROP:
+        how = f"its shorter side is scaled to {image.shorter_side} pixels, then the centre is cut out"
+    else:
+        how = "each side is scaled by itself"
+    return f"{image.height} pixels high and {image.width} wide, {colour}: {how} ({kernel})."
+
+
+def _scores(scores: Iterable[Score]) -> str:
+    rows = [
+        (
+            score.metric,
+            f"{score.value:g}{'' if score.unit == '1' else f' {score.unit}'}",
+            score.data,
+            f"{score.samples:,}",
+        )
+        for score in scores
+    ]
+    return _table(("What", "Value", "On", "Examples"), rows) if rows else "None were measured."
+
+
+def _data(source: DataSource) -> str:
+    return f"- **{source.name}**, from {source.origin}. Terms: {source.terms}"
+
+
+def _training(made: Provenance) -> str:
+    recipe = json.dumps(json.loads(made.recipe), indent=2, ensure_ascii=False)
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(made.library_versions.items()))
+    return f"Seed {made.seed}, with {versions}.\n\n```json\n{recipe}\n```"
+
+
+def _proof(parity: Mapping[int, float]) -> str:
+    return (
+        f"On {sum(parity)} samples that the training never saw, in batches of {', '.join(map(str, parity))}, "
+        f"ONNX Runtime's probabilities differ from PyTorch's by at most {max(parity.values()):.1e} "
+        f"({gate.TOLERANCE:.0e} is allowed), and the most probable label is the same each time."
+    )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(_row(cells) for cells in (heads, ["---"] * len(heads), *rows))
+
+
+def _row(cells: Sequence[str]) -> str:
+    inner = " | ".join(cell.replace("|", "\\|") for cell in cells)
+    return f"| {inner} |"

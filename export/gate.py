@@ -1,0 +1,129 @@
+"""The parity gate: what the serving session computes from the file must be what PyTorch computes from the net.
+
+Legend: N batch, H height, W width, C channels, K classes.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.convert import BATCH
+from export.graphs import IMAGE, MODEL, PROBABILITIES, ClassifierGraph
+from hondo.artifact import Artifact
+from hondo.errors import ParityError
+from protos.manifest_pb2 import Classification
+from serving.datatypes import BY_NAME
+from serving.session import Session, Signature
+
+BATCH_SIZES: Final = (1, 2, 7, 32)
+# Largest allowed difference of two probabilities.
+TOLERANCE: Final = 1e-5
+
+
+def check_signature(session: Session, task: Classification) -> None:
+    """Checks that the file's inputs and outputs are those that the server relies on.
+
+    The exporter fixes the batch size without a word where a net does not take any: this finds it.
+
+    Raises:
+        ParityError: they are not image u8[N,H,W,C] -> probabilities f32[N,K] with the task's H, W, C and K labels.
+    """
+    image = task.image
+    takes = Signature(IMAGE, BY_NAME["UINT8"], (BATCH, image.height, image.width, image.channels))
+    gives = Signature(PROBABILITIES, BY_NAME["FP32"], (BATCH, len(task.labels)))
+    for does, found, expected in (("take", session.inputs, takes), ("give", session.outputs, gives)):
+        if found != (expected,):
+            raise ParityError(f"graph {MODEL!r} must {does} {_text([expected])}, but {does}s {_text(found)}")
+
+
+def _text(signatures: Sequence[Signature]) -> str:
+    return ", ".join(f"{each.name} {each.datatype.name}[{','.join(map(str, each.shape))}]" for each in signatures)
+
+
+def check_parity(
+    session: Session, graph: ClassifierGraph, image_NHWC: NDArray[np.uint8], labels: Sequence[str]
+) -> dict[int, float]:
+    """Checks that file and net agree on real samples at every batch size, with other samples at each.
+
+    Args:
+        session: the file, as the server runs it.
+        graph: the net.
+        image_NHWC: real samples u8, at least as many as all the batch sizes together.
+        labels: the name of each of the K classes.
+
+    Returns:
+        The largest difference of two probabilities, by batch size.
+
+    Raises:
+        ParityError: a probability differs by more than TOLERANCE or is no number, or another class is the most
+            probable, or the file does not run at some size; or there are too few samples to tell.
+    """
+    if len(image_NHWC) < sum(BATCH_SIZES):
+        raise ParityError(f"parity takes {sum(BATCH_SIZES)} samples to prove, but the run has {len(image_NHWC)}")
+    worst = {}
+    for first, size in _batches():
+        batch_NHWC = image_NHWC[first : first + size]
+        where = f"graph {MODEL!r}, batch of {size}"
+        worst[size] = _compare(_run(session, batch_NHWC, where), graph.answer(batch_NHWC), labels, where, first)
+    return worst
+
+
+def _batches() -> Iterator[tuple[int, int]]:
+    """Gives each batch's first sample and size."""
+    first = 0
+    for size in BATCH_SIZES:
+        yield first, size
+        first += size
+
+
+def check_golden(artifact: Artifact, session: Session) -> None:
+    """Checks that the golden samples, as they lie on disk, come out of the file.
+
+    Raises:
+        ParityError: they do not; the text says which.
+    """
+    inputs, outputs = artifact.golden(MODEL)
+    labels = artifact.manifest.classification.labels
+    where = f"graph {MODEL!r}, golden samples"
+    _compare(_run(session, inputs[IMAGE], where), outputs[PROBABILITIES], labels, where, first=0)
+
+
+def _run(session: Session, image_NHWC: NDArray[np.generic], where: str) -> NDArray[np.generic]:
+    try:
+        return session.run({IMAGE: image_NHWC})[PROBABILITIES]
+    except Exception as error:  # onnxruntime's exceptions share no base but Exception
+        raise ParityError(f"{where}: ONNX Runtime fails: {error}") from error
+
+
+def _compare(
+    found_NK: NDArray[np.generic], expected_NK: NDArray[np.generic], labels: Sequence[str], where: str, first: int
+) -> float:
+    """Gives the largest difference; `first` is the number of the batch's first sample."""
+    if found_NK.shape != expected_NK.shape:
+        raise ParityError(f"{where}: ONNX Runtime gives shape {found_NK.shape}, PyTorch {expected_NK.shape}")
+    difference_NK = np.abs(found_NK.astype(np.float64) - expected_NK.astype(np.float64))
+    # What is no number is as wrong as can be, and must not pass because it compares false.
+    difference_NK[np.isnan(difference_NK)] = np.inf
+    n, k = (int(index) for index in np.unravel_index(difference_NK.argmax(), difference_NK.shape))
+    worst = float(difference_NK[n, k])
+    if worst > TOLERANCE:
+        raise ParityError(
+            f"{where}, sample {first + n}: the probability of {labels[k]!r} is {found_NK[n, k]:.9g} in ONNX Runtime "
+            f"but {expected_NK[n, k]:.9g} in PyTorch: a difference of {worst:.2g}, at most {TOLERANCE:g} is allowed"
+        )
+    _compare_best(found_NK, expected_NK, labels, where, first)
+    return worst
+
+
+def _compare_best(
+    found_NK: NDArray[np.generic], expected_NK: NDArray[np.generic], labels: Sequence[str], where: str, first: int
+) -> None:
+    found_N, expected_N = found_NK.argmax(axis=1), expected_NK.argmax(axis=1)
+    for n in np.flatnonzero(found_N != expected_N):
+        found, expected = int(found_N[n]), int(expected_N[n])
+        raise ParityError(
+            f"{where}, sample {first + n}: the most probable class is {labels[found]!r} ({found_NK[n, found]:.9g}) in "
+            f"ONNX Runtime but {labels[expected]!r} ({expected_NK[n, expected]:.9g}) in PyTorch"
+        )

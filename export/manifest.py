@@ -1,0 +1,38 @@
+"""A run's facts as the manifest has them, and as the ONNX file's own metadata repeats them."""
+
+import json
+
+from google.protobuf import json_format
+
+from export import provenance
+from protos.manifest_pb2 import Classification, Manifest
+from training.run import Run
+
+
+def describe(run: Run, name: str, version: int) -> Manifest:
+    """Gives the manifest of a run, but for the artifact's files."""
+    return Manifest(
+        name=name,
+        version=version,
+        summary=run.summary,
+        classification=Classification(image=run.image, labels=run.labels),
+        provenance=provenance.describe(run),
+        scores=run.scores,
+    )
+
+
+def facts(manifest: Manifest) -> dict[str, str]:
+    """Gives a manifest's facts as a flat table: text as it is, everything else as JSON.
+
+    The keys are the fields of `Manifest`, of its task and of `Provenance`, and `task`, which names the task's field.
+    """
+    fields = json_format.MessageToDict(manifest, preserving_proto_field_name=True)
+    task = manifest.WhichOneof("task")
+    assert task is not None, "a model without a task has no facts to tell"
+    flat = {"task": task, **fields.pop(task), **fields.pop("provenance"), **fields}
+    return {key: value if isinstance(value, str) else _json(value) for key, value in flat.items()}
+
+
+def _json(value: object) -> str:
+    # protobuf gives a map's entries in another order each time; the file's bytes must not follow it.
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,63 @@
+"""Where a model's weights come from: the run, the code that made it, and the libraries that it ran on."""
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import onnx
+import onnxruntime
+import onnxscript
+
+from protos.manifest_pb2 import Provenance
+from training.run import Run
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+# What decides how a model comes out: a changed page of documentation does not make a commit dirty.
+_CODE: Final = ("protos", "hondo", "training", "export", "serving", "pyproject.toml")
+
+
+def describe(run: Run) -> Provenance:
+    """Gives the provenance of a model that is exported now."""
+    return Provenance(
+        recipe=json.dumps(run.recipe, ensure_ascii=False),
+        source=run.source,
+        data=run.data,
+        seed=run.seed,
+        library_versions={**run.library_versions, **_export_versions()},
+        git_commit=git_commit(_ROOT),
+        created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        parameters=run.parameters,
+    )
+
+
+def _export_versions() -> dict[str, str]:
+    # onnxruntime may have been installed as onnxruntime-gpu: the modules know their versions under either name.
+    modules = {"onnx": onnx, "onnxruntime": onnxruntime, "onnxscript": onnxscript}
+    versions = {name: str(module.__version__) for name, module in modules.items()}
+    return {**versions, "hondo": metadata.version("hondo")}
+
+
+def git_commit(root: Path) -> str:
+    """Gives the commit of the code in `root`, "-dirty" appended where it was changed since; empty outside git."""
+    # A virtual environment may lie inside the repository of another project.
+    if not _git(root, "ls-files", "--", "export"):
+        return ""
+    commit = _git(root, "rev-parse", "HEAD")
+    return f"{commit}-dirty" if _git(root, "status", "--porcelain", "--", *_CODE) else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Gives what git prints; nothing where git is missing or fails."""
+    try:
+        run = subprocess.run(  # noqa: S603  the arguments are this file's own
+            ["git", "-C", str(root), *arguments],  # noqa: S607  wherever the user has it
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return ""
+    return run.stdout.strip() if run.returncode == 0 else ""

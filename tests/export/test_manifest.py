@@ -1,0 +1,41 @@
+import json
+
+from export.manifest import describe, facts
+from training.run import Run
+
+
+def test_the_manifest_has_what_the_run_knows(run: Run) -> None:
+    """Name and version are the artifact's, everything else is the run's."""
+    manifest = describe(run, "forms", 3)
+    assert (manifest.name, manifest.version, manifest.summary) == ("forms", 3, run.summary)
+    assert manifest.classification.image == run.image
+    assert tuple(manifest.classification.labels) == run.labels
+    assert tuple(manifest.scores) == run.scores
+
+
+def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
+    """Every field of the manifest, its task and its provenance is there once: text as it is, the rest as JSON."""
+    manifest = describe(run, "forms", 3)
+    made = manifest.provenance
+    told = facts(manifest)
+    fields = {field.name for message in (manifest, manifest.classification, made) for field, _ in message.ListFields()}
+    assert set(told) == fields - {"classification", "provenance"} | {"task"}
+    assert (told["name"], told["version"], told["task"]) == ("forms", "3", "classification")
+    assert (told["summary"], told["source"], told["created_at"]) == (run.summary, run.source, made.created_at)
+    assert json.loads(told["recipe"]) == run.recipe
+    assert json.loads(told["labels"]) == list(run.labels)
+    assert json.loads(told["data"])[0]["terms"] == "CC0 1.0"
+    assert json.loads(told["scores"])[0]["value"] == 12.5
+    assert json.loads(told["image"]) == {
+        "height": 8,
+        "width": 6,
+        "channels": 1,
+        "resize": "STRETCH",
+        "filter": "BILINEAR",
+    }
+
+
+def test_facts_keep_their_order(run: Run) -> None:
+    """A map in the manifest is told in the order of its keys, so that the same facts are the same bytes."""
+    versions = list(json.loads(facts(describe(run, "forms", 3))["library_versions"]))
+    assert versions == sorted(versions)

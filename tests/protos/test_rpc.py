@@ -1,0 +1,21 @@
+import pytest
+
+from protos.hondo_pb2 import ClassifyRequest, GetModelRequest, ListModelsRequest
+from protos.rpc import HONDO, python_name, request_types
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("Classify", "classify"), ("ListModels", "list_models"), ("GetModel", "get_model")]
+)
+def test_python_name_is_snake_case(method: str, name: str) -> None:
+    """A method's Python name is its name on the wire in lower case, words kept apart."""
+    assert python_name(method) == name
+
+
+def test_request_types_are_the_classes_that_users_import() -> None:
+    """What the server parses into is the class that the generated module gives, not a second one of the same name."""
+    assert request_types(HONDO) == {
+        "Classify": ClassifyRequest,
+        "ListModels": ListModelsRequest,
+        "GetModel": GetModelRequest,
+    }

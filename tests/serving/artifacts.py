@@ -1,0 +1,82 @@
+"""A complete artifact without torch: a classifier that says on which side a picture is bright.
+
+Legend: N pictures, H height, W width, C channels, K classes.
+"""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hondo.artifact import GOLDEN, MANIFEST, describe, to_json
+from protos.manifest_pb2 import Classification, Graph, ImageInput, Manifest, Score
+from tests.serving import graphs
+
+SIDE: Final = 8  # pixels
+LABELS: Final = ("top", "bottom", "left", "right")
+
+
+def weights() -> NDArray[np.float32]:
+    """Gives f32[H*W,K]: each class adds up the light in its half of the picture."""
+    halves_HWK = np.zeros((SIDE, SIDE, len(LABELS)), np.float32)
+    half = SIDE // 2
+    halves_HWK[:half, :, 0] = halves_HWK[half:, :, 1] = halves_HWK[:, :half, 2] = halves_HWK[:, half:, 3] = 1
+    return halves_HWK.reshape(SIDE * SIDE, len(LABELS)) / np.float32(255 * SIDE)
+
+
+def probabilities(image_NHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Gives what the classifier answers, f32[N,K], computed with numpy alone."""
+    logits_NK = image_NHWC.reshape(len(image_NHWC), -1).astype(np.float32) @ weights()
+    powers_NK = np.exp(logits_NK - logits_NK.max(axis=1, keepdims=True))
+    answer: NDArray[np.float32] = powers_NK / powers_NK.sum(axis=1, keepdims=True)
+    return answer
+
+
+def bright(label: str) -> NDArray[np.uint8]:
+    """Gives u8[H,W] that is white on the side of that label, black elsewhere."""
+    on_K = weights()[:, LABELS.index(label)].reshape(SIDE, SIDE) > 0
+    return np.where(on_K, np.uint8(255), np.uint8(0))
+
+
+def samples() -> NDArray[np.uint8]:
+    """Gives u8[N,H,W,C], one picture for each label."""
+    return np.stack([bright(label) for label in LABELS])[..., np.newaxis]
+
+
+def image_input() -> ImageInput:
+    """Gives how the classifier wants its pictures."""
+    return ImageInput(height=SIDE, width=SIDE, channels=1, resize=ImageInput.STRETCH, filter=ImageInput.BILINEAR)
+
+
+def write_classifier(models: Path, name: str = "side", version: int = 1) -> Path:
+    """Writes the artifact below the folder `models`; gives its folder."""
+    folder = models / name / str(version)
+    graph = graphs.linear_classifier(folder / "model.onnx", weights(), SIDE)
+    write_golden(folder, {"model/in/image": samples(), "model/out/probabilities": probabilities(samples())})
+    manifest = Manifest(
+        name=name,
+        version=version,
+        summary="Says on which side a picture is bright.",
+        graphs=[Graph(role="model", file=describe(graph))],
+        golden=describe(folder / GOLDEN),
+        classification=Classification(image=image_input(), labels=LABELS),
+        scores=[Score(metric="error", value=0.25, unit="%", data="four halves", samples=4)],
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
+def write_golden(folder: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Writes or overwrites the golden samples of an artifact, by the names that the manifest's contract gives them."""
+    with zipfile.ZipFile(folder / GOLDEN, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, array)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes or overwrites the manifest of an artifact."""
+    (folder / MANIFEST).write_text(to_json(manifest), "utf-8")

@@ -1,0 +1,57 @@
+"""`hondo serve` as a process of its own, as users run it."""
+
+import contextlib
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_READY: Final = re.compile(r"ready on (\S+), device (\w+), after ([\d.]+) s")
+_PATIENCE_S: Final = 60.0
+
+
+def hondo(*arguments: str | Path) -> list[str]:
+    """Gives the command line of `hondo ARGUMENTS` on the interpreter that runs the tests."""
+    return [sys.executable, "-m", "hondo.cli", *map(str, arguments)]
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running `hondo serve`."""
+
+    popen: subprocess.Popen[bytes]
+    # HOST:PORT
+    address: str
+    # From the start of `hondo serve`'s own work to "ready", by its log.
+    ready_after_s: float
+    log: Path
+
+
+@contextlib.contextmanager
+def serving(models: Path, log: Path, *options: str) -> Iterator[Process]:
+    """Starts `hondo serve` on a free port, waits until it is ready, and kills what is left of it at the end."""
+    with log.open("wb") as file:
+        command = hondo("serve", models, "--port", "0", "--device", "cpu", *options)
+        popen = subprocess.Popen(command, stdout=file, stderr=file)
+    try:
+        address, after_s = _wait_until_ready(popen, log)
+        yield Process(popen, address, after_s, log)
+    finally:
+        popen.kill()
+        popen.wait()
+
+
+def _wait_until_ready(popen: "subprocess.Popen[bytes]", log: Path) -> tuple[str, float]:
+    give_up_s = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < give_up_s:
+        ready = _READY.search(log.read_text())
+        if ready is not None:
+            return ready[1], float(ready[3])
+        if popen.poll() is not None:
+            break
+        time.sleep(0.02)
+    raise AssertionError(f"hondo serve did not become ready:\n{log.read_text()}")

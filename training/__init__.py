@@ -1,0 +1,1 @@
+"""Training: data, models, recipes, and the loop that turns them into a run folder."""

@@ -1,0 +1,123 @@
+"""What a checkpoint says beside its weights: all that rebuilds the net, in plain types that unpickle no code."""
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from google.protobuf import json_format
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from hondo.errors import InvalidArtifact
+from protos.manifest_pb2 import DataSource
+from training.classifier import VALIDATION_ERROR
+from training.recipe import Recipe, from_settings
+
+_KEY: Final = "hondo"
+_LIBRARIES: Final = ("torch", "lightning", "kornia", "numpy", "pillow", "scikit-learn", "torchmetrics")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a run was started with."""
+
+    recipe: Recipe
+    # Name of each class.
+    labels: tuple[str, ...]
+    data: tuple[DataSource, ...]
+    seed: int
+
+    def plain(self) -> dict[str, Any]:
+        """Gives the same as JSON types."""
+        return {
+            "recipe": self.recipe.settings(),
+            "labels": list(self.labels),
+            "data": [json_format.MessageToDict(source) for source in self.data],
+            "seed": self.seed,
+        }
+
+
+def _from_plain(plain: Mapping[str, Any]) -> Facts:
+    return Facts(
+        recipe=from_settings(plain["recipe"]),
+        labels=tuple(plain["labels"]),
+        data=tuple(json_format.ParseDict(source, DataSource()) for source in plain["data"]),
+        seed=plain["seed"],
+    )
+
+
+class Explain(Callback):
+    """Writes the facts into every checkpoint, with the epoch and its score."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Adds the facts."""
+        checkpoint[_KEY] = self._facts.plain() | {
+            "library_versions": {name: metadata.version(name) for name in _LIBRARIES},
+            "epoch": trainer.current_epoch + 1,
+            VALIDATION_ERROR: trainer.callback_metrics[VALIDATION_ERROR].item(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """A checkpoint as read."""
+
+    facts: Facts
+    library_versions: Mapping[str, str]
+    # How many epochs of training it is the result of.
+    epoch: int
+    validation_error_percent: float
+    # Parameters and buffers of `Classifier` by name.
+    weights: Mapping[str, torch.Tensor]
+
+    def weights_of(self, part: str) -> dict[str, torch.Tensor]:
+        """Gives the weights of one of the classifier's modules."""
+        prefix = f"{part}."
+        return {name.removeprefix(prefix): w for name, w in self.weights.items() if name.startswith(prefix)}
+
+
+def read(path: Path) -> Checkpoint:
+    """Reads a checkpoint.
+
+    Raises:
+        InvalidArtifact: it is damaged, or not one that Hondo wrote.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        plain = content[_KEY]
+        return Checkpoint(
+            facts=_from_plain(plain),
+            library_versions=plain["library_versions"],
+            epoch=plain["epoch"],
+            validation_error_percent=plain[VALIDATION_ERROR],
+            weights=content["state_dict"],
+        )
+    except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
+        raise InvalidArtifact(f"{path} is no checkpoint that Hondo wrote, or is damaged: {error}") from error
+
+
+def differences(here: Facts, there: Facts) -> list[str]:
+    """Says setting by setting where two runs' facts differ."""
+    mine, theirs = _flat(here.plain()), _flat(there.plain())
+    return [
+        f"{name} is {mine.get(name)}, was {theirs.get(name)}"
+        for name in mine | theirs
+        if mine.get(name) != theirs.get(name)
+    ]
+
+
+def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = json.dumps(value)
+    return flat

@@ -1,0 +1,1 @@
+"""The nets, one architecture a file, as their papers describe them."""

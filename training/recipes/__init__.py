@@ -1,0 +1,1 @@
+"""How each model is trained: one file a recipe, whose name is the name on the command line."""
