@@ -17,8 +17,8 @@ import numpy as np
 
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
+from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
-from serving.session import Session
 from serving.sizes import Sizes
 
 T = TypeVar("T")
@@ -49,17 +49,10 @@ class Queueing:
 class Batcher:
     """Runs one session for many callers; made on the event loop that they live on."""
 
-    def __init__(self, session: Session, sizes: Sizes, queueing: Queueing, instances: int) -> None:
-        """Starts serving.
-
-        Args:
-            session: what to run.
-            sizes: the batch sizes to run it at.
-            queueing: how requests wait.
-            instances: threads that run it side by side; 0 runs it on the event loop.
-        """
-        self._session = session
-        self._sizes = sizes
+    def __init__(self, plan: Plan, queueing: Queueing) -> None:
+        self._session = plan.session
+        self._sizes = plan.sizes or Sizes.alone()
+        self._shares_runs = plan.sizes is not None
         self._queueing = queueing
         self._queue = Queue()
         self._loop = asyncio.get_running_loop()
@@ -67,9 +60,12 @@ class Batcher:
         self._running = 0
         self._idle_since_s = 0.0
         self._pumping = False
+        self._row_s = 0.0
         self._closed = False
         self.outcomes: Counter[Outcome] = Counter()
-        self._threads = [threading.Thread(target=self._work, name="batcher", daemon=True) for _ in range(instances)]
+        self._threads = [
+            threading.Thread(target=self._work, name="batcher", daemon=True) for _ in range(plan.instances)
+        ]
         for thread in self._threads:
             thread.start()
 
@@ -102,7 +98,8 @@ class Batcher:
             DeadlineExceeded: it waited longer than it may.
             Unavailable: the batcher is closed.
         """
-        job = Job(feeds, tuple(outputs), priority, self._loop.create_future())
+        rows = next(iter(feeds.values())).shape[0] if self._shares_runs else 1
+        job = Job(feeds, tuple(outputs), rows, priority, self._loop.create_future())
         self._admit(job)
         limit_ms = self._queueing.timeout_ms if timeout_ms is None else timeout_ms
         timer = None if limit_ms is None else self._loop.call_later(limit_ms / 1000, self._expire, job)
@@ -140,8 +137,7 @@ class Batcher:
 
     def _overloaded(self) -> Overloaded:
         waiting, most = self._queue.rows, self._queueing.max_rows
-        retry_after_s = waiting * self._sizes.row_s / max(1, len(self._threads))
-        return Overloaded(f"the queue is full: {waiting} rows wait, at most {most} may", retry_after_s)
+        return Overloaded(f"the queue is full: {waiting} rows wait, at most {most} may", waiting * self._row_s)
 
     def _expire(self, job: Job) -> None:
         if self._leave(job, Outcome.EXPIRED) and not job.done.done():
@@ -158,7 +154,8 @@ class Batcher:
 
     def _pump(self) -> None:
         """Runs one batch on the event loop, and comes again as long as there is work."""
-        self._run(self._queue.take(self._sizes))
+        if shares := self._queue.take(self._sizes):
+            self._run(shares)
         if self._queue.rows:
             self._loop.call_soon(self._pump)
         else:
@@ -197,6 +194,7 @@ class Batcher:
         return self._queue.oldest_s() + max_wait_s - now_s
 
     def _run(self, shares: list[Share]) -> None:
+        started_s = time.perf_counter()
         try:
             arrays = self._session.run(self._joined(shares), shares[0].job.outputs)
         except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to the request that caused it
@@ -206,7 +204,13 @@ class Batcher:
             for share in shares:
                 self._run([share])  # alone, so that one bad request does not fail its company
         else:
+            self._remember(started_s, shares)
             self._hand_out(self._deliver, shares, arrays)
+
+    def _remember(self, started_s: float, shares: list[Share]) -> None:
+        """Keeps a running mean of the time a row takes, over all that run side by side."""
+        rows = sum(share.rows for share in shares) * max(1, len(self._threads))
+        self._row_s += 0.1 * ((time.perf_counter() - started_s) / rows - self._row_s)
 
     def _joined(self, shares: list[Share]) -> Tensors:
         """Joins the rows of a batch and pads them to a warmed size with copies of the last row."""
@@ -228,12 +232,15 @@ class Batcher:
             function(shares, outcome)
 
     def _deliver(self, shares: list[Share], arrays: Tensors) -> None:
+        self.outcomes[Outcome.ANSWERED] += sum(share.end == share.job.rows for share in shares)
+        if len(shares) == 1 and shares[0].rows == shares[0].job.rows == self._sizes.padded(shares[0].rows):
+            shares[0].job.finish(arrays)
+            return
         first = 0
         for share in shares:
             rows = slice(first, first + share.rows)
             share.job.add(share.start, {name: array[rows] for name, array in arrays.items()})
             first += share.rows
-        self.outcomes[Outcome.ANSWERED] += len(shares)
 
     def _fail(self, shares: list[Share], error: Exception) -> None:
         for share in shares:

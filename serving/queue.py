@@ -31,30 +31,37 @@ class Job:
     __slots__ = ("_parts", "arrived_s", "done", "feeds", "group", "outputs", "priority", "rows", "taken")
 
     def __init__(
-        self, feeds: Tensors, outputs: tuple[str, ...], priority: Priority, done: "asyncio.Future[Tensors]"
+        self,
+        feeds: Tensors,
+        outputs: tuple[str, ...],
+        rows: int,
+        priority: Priority,
+        done: "asyncio.Future[Tensors]",
     ) -> None:
         self.feeds = feeds
         self.outputs = outputs
+        self.rows = rows
         self.priority = priority
         self.done = done
-        self.rows: int = next(iter(feeds.values())).shape[0]
         self.group: Group = (outputs, *[array.shape[1:] for array in feeds.values()])
         self.arrived_s = time.monotonic()
         # Rows that runs have taken; between 0 and `rows` only for a job larger than any run.
         self.taken = 0
         self._parts: list[tuple[int, Tensors]] = []
 
+    def finish(self, outputs: Tensors) -> None:
+        """Answers the request, unless it left."""
+        if not self.done.done():
+            self.done.set_result(outputs)
+
     def add(self, start: int, part: Tensors) -> None:
         """Takes the outputs for the rows from `start`; the last part to come answers the request."""
         if self.done.done():
             return
-        if not self._parts and len(next(iter(part.values()))) == self.rows:
-            self.done.set_result(part)
-            return
         self._parts.append((start, part))
         if sum(len(next(iter(part.values()))) for _, part in self._parts) == self.rows:
             parts = [part for _, part in sorted(self._parts, key=lambda part: part[0])]
-            self.done.set_result({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+            self.finish({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
 class Share(NamedTuple):

@@ -41,6 +41,7 @@ class Session:
         self.inputs = tuple(_signature(node) for node in session.get_inputs())
         self.outputs = tuple(_signature(node) for node in session.get_outputs())
         self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+        self.signatures = (*self.inputs, *self.outputs)
         self._input_types = {signature.name: signature.datatype for signature in self.inputs}
         self._bf16_outputs = {signature.name for signature in self.outputs if signature.datatype is BF16}
         if self._bf16_outputs and BYTES in self._input_types.values():

@@ -12,49 +12,47 @@ _GAIN: Final = 0.03
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The batch sizes that a session was warmed at, ascending, with the seconds that a run of each takes.
-
-    Without times (a graph whose other dimensions are free cannot be measured), runs have any size up to the largest.
-    """
+    """The batch sizes that a session was warmed at, ascending, with the seconds that a run of each takes."""
 
     sizes: tuple[int, ...]
-    run_s: tuple[float, ...] = ()
+    run_s: tuple[float, ...]
 
     @classmethod
-    def measure(cls, run: Callable[[int], object], largest: int) -> Self:
-        """Runs batches of 1, 2, 4, ... rows until two doublings saved no time a row, or `largest` is reached."""
+    def measure(cls, prepare: Callable[[int], Callable[[], object]], largest: int) -> Self:
+        """Runs batches of 1, 2, 4, ... rows until two doublings saved no time a row, or `largest` is reached.
+
+        Args:
+            prepare: gives what runs so many rows.
+            largest: rows at most.
+        """
         sizes: list[int] = []
         run_s: list[float] = []
         size = 1
         while True:
             sizes.append(size)
-            run_s.append(_best_s(run, size))
+            run_s.append(best_s(prepare(size)))
             best = _best(sizes, run_s)
             if size == largest or len(sizes) - best > 2:
                 return cls(tuple(sizes[: best + 1]), tuple(run_s[: best + 1]))
             size = min(2 * size, largest)
+
+    @classmethod
+    def alone(cls) -> Self:
+        """Gives the sizes of a graph whose requests each run alone: each counts as one row."""
+        return cls((1,), (1.0,))
 
     @property
     def largest(self) -> int:
         """Rows that one run takes at most."""
         return self.sizes[-1]
 
-    @property
-    def row_s(self) -> float:
-        """Seconds a row in a run of the largest size; 0 where not measured."""
-        return self.run_s[-1] / self.largest if self.run_s else 0.0
-
     def choose(self, waiting_rows: int) -> int:
         """Gives how many of the waiting rows the next run should take: those of the size that serves most a second."""
-        if not self.run_s:
-            return min(waiting_rows, self.largest)
         served = [min(waiting_rows, size) for size in self.sizes]
         return served[_best(served, self.run_s)]
 
     def padded(self, rows: int) -> int:
         """Gives the size of a run for so many rows: the next one that was warmed."""
-        if not self.run_s:
-            return rows
         return next(size for size in self.sizes if size >= rows)
 
 
@@ -67,11 +65,12 @@ def _best(rows: "list[int]", run_s: "list[float] | tuple[float, ...]") -> int:
     return best
 
 
-def _best_s(run: Callable[[int], object], size: int) -> float:
-    run(size)  # the first run at a size plans its memory
+def best_s(run: Callable[[], object]) -> float:
+    """Warms a run, then gives the shortest of a few, in seconds."""
+    run()  # the first run at a size plans its memory
     took_s = []
     for _ in range(_REPEATS):
         started_s = time.perf_counter()
-        run(size)
+        run()
         took_s.append(time.perf_counter() - started_s)
     return min(took_s)

@@ -1,0 +1,129 @@
+"""The plan for one graph on this machine: threads, instances and batch sizes, found by a short measurement at load."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hondo.artifact import Tensors
+from serving.cores import available
+from serving.device import Device
+from serving.sample import Sample
+from serving.session import Session
+from serving.sizes import Sizes, best_s
+
+_log = logging.getLogger(__name__)
+
+# Several threads must bring one row's time below this share of one thread's, or rows side by side are better.
+_WORTH: Final = 0.8
+# A run shorter than this is over before another thread could have taken it.
+_INLINE_S: Final = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What the user settled; None leaves it to the measurement."""
+
+    max_batch_size: int = 32
+    # Threads that compute one run on the CPU.
+    threads: int | None = None
+    # Runs side by side; 0 runs on the event loop.
+    instances: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a graph runs here."""
+
+    session: Session
+    # None where rows of different requests must not share a run.
+    sizes: Sizes | None
+    # Runs side by side; 0 runs on the event loop.
+    instances: int
+
+
+def make(path: Path, device: Device, sample: Sample | None, wishes: Wishes, *, proved: bool) -> Plan:
+    """Opens a graph, warms it at every size that it will run at, and plans how to run it.
+
+    Args:
+        path: the .onnx file.
+        device: CPU or CUDA.
+        sample: its inputs, or None where they cannot be made up.
+        wishes: what the user settled.
+        proved: the graph is known to treat each row by itself; otherwise that is tried out.
+
+    Raises:
+        InvalidArtifact: the file does not load.
+        DeviceUnavailable: the graph did not come up on the device.
+    """
+    threads = wishes.threads or available()
+    session = Session.open(path, device, threads)
+    reason = _why_alone(session, sample, proved=proved)
+    if sample is None or reason:
+        _log.info("%s: each request runs alone: %s", path, reason)
+        return Plan(session, None, wishes.instances or 1)
+    if device is Device.CPU and wishes.threads is None and threads > 1:
+        narrow = Session.open(path, device, 1)
+        if _row_s(session, sample) > _WORTH * _row_s(narrow, sample):
+            session, threads = narrow, 1
+    sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
+    instances = _instances(sizes, device, threads) if wishes.instances is None else wishes.instances
+    _log.info("%s: %s, %d threads, %s", path, sizes, threads, f"{instances} instances" if instances else "on the loop")
+    return Plan(session, sizes, instances)
+
+
+def _instances(sizes: Sizes, device: Device, threads: int) -> int:
+    if sizes.run_s[-1] < _INLINE_S:
+        return 0
+    return 1 if device is Device.CUDA else max(1, available() // threads)
+
+
+def _runner(session: Session, sample: Sample) -> Callable[[int], Callable[[], object]]:
+    """Gives what runs so many rows, their making left out of the time."""
+
+    def prepare(rows: int) -> Callable[[], object]:
+        feeds = sample(rows)
+        return lambda: session.run(feeds)
+
+    return prepare
+
+
+def _row_s(session: Session, sample: Sample) -> float:
+    return best_s(_runner(session, sample)(1))
+
+
+def _why_alone(session: Session, sample: Sample | None, *, proved: bool) -> str | None:
+    """Says why rows of different requests must not share a run; None where they may."""
+    if not all(signature.shape and not isinstance(signature.shape[0], int) for signature in session.signatures):
+        return "not every input and output has a free first axis"
+    if sample is None:
+        return "its inputs have free dimensions, and no golden samples say how large they are"
+    if proved:
+        return None
+    try:
+        mixed = _mixes_rows(session, sample(3))
+    except Exception as error:  # noqa: BLE001  whatever it is, such rows cannot show that batching is safe
+        return f"it does not run on made-up inputs: {error}"
+    return "a row's outputs depend on the rows beside it" if mixed else None
+
+
+def _mixes_rows(session: Session, feeds: Tensors) -> bool:
+    """Tries out whether a run of three rows gives what three runs of one row give."""
+    together = session.run(feeds)
+    for row in range(3):
+        alone = session.run({name: array[row : row + 1] for name, array in feeds.items()})
+        if not all(_equal(together[name][row : row + 1], array) for name, array in alone.items()):
+            return True
+    return False
+
+
+def _equal(ours: NDArray[np.generic], theirs: NDArray[np.generic]) -> bool:
+    if ours.shape != theirs.shape:
+        return False
+    if ours.dtype.kind == "f":
+        return np.allclose(ours, theirs, rtol=1e-3, atol=1e-4, equal_nan=True)
+    return np.array_equal(ours, theirs)
