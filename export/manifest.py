@@ -24,9 +24,15 @@ def describe(run: Run, name: str, version: int) -> Manifest:
 def facts(manifest: Manifest) -> dict[str, str]:
     """Gives a manifest's facts as a flat table: text as it is, everything else as JSON.
 
-    The keys are the fields of `Manifest`, of its task and of `Provenance`, and `task`, which names the task's field.
+    The keys are the fields of `Manifest` (but its files), of its task and of `Provenance`, and `task`, which names the
+    task's field.
     """
-    fields = json_format.MessageToDict(manifest, preserving_proto_field_name=True)
+    # A seed of 0 is a fact too.
+    fields = json_format.MessageToDict(
+        manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
+    for files in ("graphs", "golden"):
+        fields.pop(files, None)
     task = manifest.WhichOneof("task")
     assert task is not None, "a model without a task has no facts to tell"
     flat = {"task": task, **fields.pop(task), **fields.pop("provenance"), **fields}

@@ -18,8 +18,10 @@ def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
     manifest = describe(run, "forms", 3)
     made = manifest.provenance
     told = facts(manifest)
-    fields = {field.name for message in (manifest, manifest.classification, made) for field, _ in message.ListFields()}
-    assert set(told) == fields - {"classification", "provenance"} | {"task"}
+    fields = {
+        field for message in (manifest, manifest.classification, made) for field in message.DESCRIPTOR.fields_by_name
+    }
+    assert set(told) == fields - {"graphs", "golden", "classification", "provenance"} | {"task"}
     assert (told["name"], told["version"], told["task"]) == ("forms", "3", "classification")
     assert (told["summary"], told["source"], told["created_at"]) == (run.summary, run.source, made.created_at)
     assert json.loads(told["recipe"]) == run.recipe
@@ -32,7 +34,17 @@ def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
         "channels": 1,
         "resize": "STRETCH",
         "filter": "BILINEAR",
+        "shorter_side": 0,
     }
+
+
+def test_a_zero_is_a_fact(run: Run) -> None:
+    """A seed of 0 and a missing commit are told, though protobuf's JSON leaves them out."""
+    manifest = describe(run, "forms", 3)
+    manifest.provenance.seed = 0
+    manifest.provenance.git_commit = ""
+    told = facts(manifest)
+    assert (told["seed"], told["git_commit"]) == ("0", "")
 
 
 def test_facts_keep_their_order(run: Run) -> None:
