@@ -3,7 +3,6 @@
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,10 @@ import numpy as np
 from hondo import artifact
 from hondo.artifact import Artifact
 from hondo.errors import InvalidArtifact, ModelNotFound
+from serving import plan, sample
+from serving.batcher import Batcher, Queueing
 from serving.device import Device
+from serving.plan import Plan, Wishes
 from serving.session import Session
 
 _log = logging.getLogger(__name__)
@@ -20,20 +22,35 @@ _log = logging.getLogger(__name__)
 MODEL = "model"
 
 
-@dataclass(frozen=True, slots=True)
 class Model:
-    """One version of a model, ready to run."""
+    """One version of a model: loaded when made, taking calls from `open` to `close`."""
 
-    name: str
-    version: int
-    sessions: Mapping[str, Session]
-    # None for a bare ONNX file.
-    artifact: Artifact | None
+    def __init__(self, name: str, version: int, plans: Mapping[str, Plan], read: Artifact | None) -> None:
+        self.name = name
+        self.version = version
+        # None for a bare ONNX file.
+        self.artifact = read
+        self.sessions = {role: plan.session for role, plan in plans.items()}
+        self._plans = plans
+        self._batchers: dict[str, Batcher] = {}
 
     @property
     def task(self) -> str:
         """The name of the manifest's task; empty for a bare ONNX file."""
         return (self.artifact.manifest.WhichOneof("task") or "") if self.artifact else ""
+
+    def open(self, queueing: Queueing) -> None:
+        """Starts to take calls on the running event loop."""
+        self._batchers = {role: Batcher(plan, queueing) for role, plan in self._plans.items()}
+
+    def batcher(self, role: str) -> Batcher:
+        """Gives what runs the graph with that role."""
+        return self._batchers[role]
+
+    def close(self) -> None:
+        """Ends when all that waits has run."""
+        for batcher in self._batchers.values():
+            batcher.close()
 
 
 class Catalog:
@@ -45,7 +62,7 @@ class Catalog:
             self._versions[model.name][model.version] = model
 
     @classmethod
-    def load(cls, folder: Path, device: Device) -> "Catalog":
+    def load(cls, folder: Path, device: Device, wishes: Wishes = Wishes()) -> "Catalog":
         """Loads every NAME/VERSION below `folder`.
 
         Raises:
@@ -58,7 +75,7 @@ class Catalog:
         broken: list[str] = []
         for place in places:
             try:
-                models.append(_load(place, device))
+                models.append(_load(place, device, wishes))
             except InvalidArtifact as error:
                 broken.append(str(error))
         if broken:
@@ -115,15 +132,23 @@ def _hint(folder: Path) -> str:
     return ""
 
 
-def _load(place: Path, device: Device) -> Model:
+def _load(place: Path, device: Device, wishes: Wishes) -> Model:
     name, version = place.parent.name, int(place.name)
     if (place / artifact.MANIFEST).exists():
         read = artifact.read(place)
-        sessions = {graph.role: Session.open(read.graph_path(graph.role), device) for graph in read.manifest.graphs}
-        for role, session in sessions.items():
-            _check_golden(read, role, session)
-        return Model(name, version, sessions, read)
-    return Model(name, version, {MODEL: Session.open(_bare_graph(place), device)}, None)
+        return Model(
+            name, version, {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}, read
+        )
+    session = Session.open(_bare_graph(place), device, wishes.threads)
+    planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
+    return Model(name, version, {MODEL: planned}, None)
+
+
+def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
+    session = Session.open(read.graph_path(role), device, wishes.threads)
+    _check_golden(read, role, session)
+    inputs, _ = read.golden(role)
+    return plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)
 
 
 def _bare_graph(place: Path) -> Path:

@@ -1,8 +1,6 @@
 """The Open Inference Protocol v2 on the catalog: tensors in, tensors out, for every loaded graph."""
 
-import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from importlib.metadata import version as package_version
 
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
@@ -40,9 +38,8 @@ _UNSUPPORTED = (
 class InferenceService:
     """The methods of `inference.GRPCInferenceService`."""
 
-    def __init__(self, catalog: Catalog, workers: Executor) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._workers = workers
 
     async def server_live(self, _request: ServerLiveRequest) -> ServerLiveResponse:
         """Says that the process is alive."""
@@ -84,7 +81,7 @@ class InferenceService:
         _check_parameters(request)
         feeds = read_inputs(request, session.inputs)
         outputs = wanted_outputs(request, session.outputs)
-        arrays = await asyncio.get_running_loop().run_in_executor(self._workers, session.run, feeds, outputs)
+        arrays = await model.batcher(MODEL).run(feeds, outputs)
         response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
         typed = bool(request.inputs) and not request.raw_input_contents
         write_outputs(response, arrays, session.outputs, typed=typed)

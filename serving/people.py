@@ -27,7 +27,7 @@ from protos.hondo_pb2 import (
 from protos.hondo_pb2 import Model as ModelMessage
 from protos.manifest_pb2 import Classification
 from serving.catalog import MODEL, Catalog, Model
-from serving.session import Session, Signature
+from serving.session import Signature
 
 _DEFAULT_TOP_K: Final = 5
 _CLASSIFICATION: Final = "classification"
@@ -47,8 +47,9 @@ class HondoService:
         assert model.artifact is not None, "a model with a task has a manifest"
         task = model.artifact.manifest.classification
         image_NHWC = await self._decode(request, task)
-        loop = asyncio.get_running_loop()
-        probabilities_NK = await loop.run_in_executor(self._workers, _run, model.sessions[MODEL], image_NHWC)
+        session = model.sessions[MODEL]
+        outputs = await model.batcher(MODEL).run({session.inputs[0].name: image_NHWC}, [session.outputs[0].name])
+        probabilities_NK = outputs[session.outputs[0].name]
         top_k = request.top_k or _DEFAULT_TOP_K
         results = [_classified(row_K, task, top_k) for row_K in probabilities_NK]
         return ClassifyResponse(model=model.name, version=model.version, results=results)
@@ -92,10 +93,6 @@ def _read(index: int, data: bytes, task: Classification, limits: images.Limits) 
         return images.read(data, task.image, limits)
     except InvalidImage as error:
         raise InvalidImage(f"images[{index}]: {error}") from error
-
-
-def _run(session: Session, image_NHWC: NDArray[np.uint8]) -> NDArray[np.generic]:
-    return session.run({session.inputs[0].name: image_NHWC})[session.outputs[0].name]
 
 
 def _classified(probabilities_K: NDArray[np.generic], task: Classification, top_k: int) -> Classified:

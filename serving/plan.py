@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -46,33 +45,28 @@ class Plan:
     instances: int
 
 
-def make(path: Path, device: Device, sample: Sample | None, wishes: Wishes, *, proved: bool) -> Plan:
-    """Opens a graph, warms it at every size that it will run at, and plans how to run it.
+def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes, *, proved: bool) -> Plan:
+    """Plans how to run a graph, and warms it at every size that it will run at.
 
     Args:
-        path: the .onnx file.
-        device: CPU or CUDA.
+        session: the graph, open with the threads wished for or all cores.
+        device: where it is open.
         sample: its inputs, or None where they cannot be made up.
         wishes: what the user settled.
         proved: the graph is known to treat each row by itself; otherwise that is tried out.
-
-    Raises:
-        InvalidArtifact: the file does not load.
-        DeviceUnavailable: the graph did not come up on the device.
     """
     threads = wishes.threads or available()
-    session = Session.open(path, device, threads)
     reason = _why_alone(session, sample, proved=proved)
     if sample is None or reason:
-        _log.info("%s: each request runs alone: %s", path, reason)
+        _log.info("%s: each request runs alone: %s", session.path, reason)
         return Plan(session, None, wishes.instances or 1)
     if device is Device.CPU and wishes.threads is None and threads > 1:
-        narrow = Session.open(path, device, 1)
+        narrow = Session.open(session.path, device, 1)
         if _row_s(session, sample) > _WORTH * _row_s(narrow, sample):
             session, threads = narrow, 1
     sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
     instances = _instances(sizes, device, threads) if wishes.instances is None else wishes.instances
-    _log.info("%s: %s, %d threads, %s", path, sizes, threads, f"{instances} instances" if instances else "on the loop")
+    _log.info("%s: %s; %s of %d threads", session.path, sizes, instances or "on the event loop", threads)
     return Plan(session, sizes, instances)
 
 

@@ -10,6 +10,7 @@ import grpc.aio
 from hondo.errors import Unavailable
 from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
+from serving.batcher import Queueing
 from serving.calls import handler
 from serving.catalog import Catalog
 from serving.inference import InferenceService
@@ -29,6 +30,7 @@ class Settings:
     # How long a stop waits for the calls in flight, seconds.
     drain_s: float = 30.0
     images: Limits = field(default_factory=Limits)
+    queueing: Queueing = field(default_factory=Queueing)
 
 
 class Server:
@@ -51,9 +53,11 @@ class Server:
             Unavailable: the port cannot be had.
         """
         people = HondoService(self._catalog, self._workers, self._settings.images)
-        inference = InferenceService(self._catalog, self._workers)
+        inference = InferenceService(self._catalog)
         self._server.add_generic_rpc_handlers((handler(HONDO, people), handler(INFERENCE, inference)))
         port = self._listen()
+        for model in self._catalog:
+            model.open(self._settings.queueing)
         for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
             await self._standing.set_serving(name)
         await self._server.start()
@@ -70,6 +74,8 @@ class Server:
         """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
         await self._standing.stop()
         await self._server.stop(self._settings.drain_s)
+        for model in self._catalog:
+            model.close()
         self._workers.shutdown()
 
 

@@ -36,7 +36,8 @@ class Signature:
 class Session:
     """A loaded graph."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, path: Path, session: onnxruntime.InferenceSession) -> None:
+        self.path = path
         self._session = session
         self.inputs = tuple(_signature(node) for node in session.get_inputs())
         self.outputs = tuple(_signature(node) for node in session.get_outputs())
@@ -71,7 +72,7 @@ class Session:
             raise InvalidArtifact(f"{path} does not load: {error}") from error
         if device is Device.CUDA and CUDA_PROVIDER not in session.get_providers():
             raise DeviceUnavailable(f"{path} did not come up on CUDA")
-        return cls(session)
+        return cls(path, session)
 
     def run(self, feeds: Tensors, outputs: Sequence[str] | None = None) -> Tensors:
         """Runs the graph once.
