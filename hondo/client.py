@@ -10,7 +10,8 @@ from typing import Final, Self
 import grpc
 import grpc.aio
 
-from hondo.errors import HondoError, Unavailable, from_status
+from hondo import retry
+from hondo.errors import HondoError, Overloaded, Unavailable, from_status
 from protos.hondo_pb2 import (
     ClassifyRequest,
     ClassifyResponse,
@@ -157,7 +158,11 @@ def _classify_request(images: Sequence[Picture], model: str, version: int, top_k
 
 def _raised(error: grpc.RpcError, server: str) -> HondoError:
     assert isinstance(error, grpc.Call | grpc.aio.AioRpcError), "every failed call has a code"
-    raised = from_status(error.code(), error.details() or error.code().name)
+    text = error.details() or error.code().name
+    retry_after_s = retry.from_metadata(error.trailing_metadata() or ())
+    if retry_after_s is not None:
+        return Overloaded(text, retry_after_s)
+    raised = from_status(error.code(), text)
     if isinstance(raised, Unavailable):
         return Unavailable(f"no server answers at {server} ({raised}): start one with `hondo serve models`")
     return raised

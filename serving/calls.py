@@ -9,7 +9,8 @@ import grpc.aio
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from hondo.errors import HondoError, InvalidRequest, status_of
+from hondo import retry
+from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
 from protos.rpc import python_name, request_types
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,8 @@ def _answer(
     async def answer(data: bytes, context: _Context) -> bytes:
         try:
             return (await method(_parse(request, data))).SerializeToString()
+        except Overloaded as error:
+            await context.abort(status_of(error), str(error), retry.to_metadata(str(error), error.retry_after_s))
         except HondoError as error:
             await context.abort(status_of(error), _shortened(str(error)))
         except Exception:  # noqa: BLE001  whatever it is, the caller gets a status and the log the rest

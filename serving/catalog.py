@@ -62,7 +62,7 @@ class Catalog:
             self._versions[model.name][model.version] = model
 
     @classmethod
-    def load(cls, folder: Path, device: Device, wishes: Wishes = Wishes()) -> "Catalog":
+    def load(cls, folder: Path, device: Device, wishes: Wishes) -> "Catalog":
         """Loads every NAME/VERSION below `folder`.
 
         Raises:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.device import Device, choose
+from serving.plan import Wishes
 from serving.server import Server, Settings
 
 _log = logging.getLogger(__name__)
@@ -42,7 +44,57 @@ _log = logging.getLogger(__name__)
     show_default=True,
     help="Largest message taken or sent, MiB.",
 )
-def serve(*, models: Path, host: str, port: int, device: str, drain_seconds: float, max_message_mb: int) -> None:
+@click.option(
+    "--max-batch-size",
+    type=click.IntRange(1),
+    default=Wishes.max_batch_size,
+    show_default=True,
+    help="Most rows that share a run; which sizes pay is measured at load.",
+)
+@click.option(
+    "--max-wait-ms",
+    type=click.FloatRange(0),
+    default=Queueing.max_wait_ms,
+    show_default=True,
+    help="How long a request waits for company while its model is in use.",
+)
+@click.option(
+    "--max-queue-rows",
+    type=click.IntRange(1),
+    default=Queueing.max_rows,
+    show_default=True,
+    help="Rows that may wait for each graph; more are refused with RESOURCE_EXHAUSTED.",
+)
+@click.option(
+    "--queue-timeout-ms",
+    type=click.FloatRange(0, min_open=True),
+    show_default="none",
+    help="How long a request may wait to run; then DEADLINE_EXCEEDED.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), show_default="measured", help="Threads that compute one run on the CPU."
+)
+@click.option(
+    "--instances",
+    type=click.IntRange(0),
+    show_default="measured",
+    help="Runs side by side for each graph; 0 runs on the event loop.",
+)
+def serve(
+    *,
+    models: Path,
+    host: str,
+    port: int,
+    device: str,
+    drain_seconds: float,
+    max_message_mb: int,
+    max_batch_size: int,
+    max_wait_ms: float,
+    max_queue_rows: int,
+    queue_timeout_ms: float | None,
+    threads: int | None,
+    instances: int | None,
+) -> None:
     """Serve every NAME/VERSION/*.onnx below the folder MODELS over gRPC.
 
     Speaks hondo.v1 (typed), the Open Inference Protocol v2 (tritonclient, KServe clients), gRPC health checking and
@@ -50,9 +102,13 @@ def serve(*, models: Path, host: str, port: int, device: str, drain_seconds: flo
     """
     started_s = time.monotonic()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings(host=host, port=port, drain_s=drain_seconds, max_message_bytes=max_message_mb * 2**20)
+    queueing = Queueing(max_rows=max_queue_rows, max_wait_ms=max_wait_ms, timeout_ms=queue_timeout_ms)
+    settings = Settings(
+        host=host, port=port, drain_s=drain_seconds, max_message_bytes=max_message_mb * 2**20, queueing=queueing
+    )
     chosen = choose(Device(device))
-    catalog = Catalog.load(models, chosen)
+    wishes = Wishes(max_batch_size=max_batch_size, threads=threads, instances=instances)
+    catalog = Catalog.load(models, chosen, wishes)
     asyncio.run(_serve(catalog, settings, chosen, started_s))
 
 

@@ -20,6 +20,7 @@ from protos.inference_pb2 import (
     ServerReadyResponse,
 )
 from serving.catalog import MODEL, Catalog, Model
+from serving.queue import Priority
 from serving.session import Session
 from serving.tensors import read_inputs, wanted_outputs, write_outputs
 
@@ -81,7 +82,9 @@ class InferenceService:
         _check_parameters(request)
         feeds = read_inputs(request, session.inputs)
         outputs = wanted_outputs(request, session.outputs)
-        arrays = await model.batcher(MODEL).run(feeds, outputs)
+        arrays = await model.batcher(MODEL).run(
+            feeds, outputs, priority=_priority(request.parameters), timeout_ms=_timeout_ms(request.parameters)
+        )
         response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
         typed = bool(request.inputs) and not request.raw_input_contents
         write_outputs(response, arrays, session.outputs, typed=typed)
@@ -107,6 +110,20 @@ def _check_parameters(request: ModelInferRequest) -> None:
         _refuse(f"inputs[{index}].parameters", tensor.parameters)
     for index, output in enumerate(request.outputs):
         _refuse(f"outputs[{index}].parameters", output.parameters)
+
+
+def _priority(parameters: Mapping[str, InferParameter]) -> Priority:
+    """Triton's levels begin at 1, the most urgent; 0 and none are the default."""
+    return Priority.HIGH if "priority" in parameters and _number(parameters["priority"]) == 1 else Priority.NORMAL
+
+
+def _timeout_ms(parameters: Mapping[str, InferParameter]) -> float | None:
+    """Triton's timeout is in microseconds; 0 and none leave it to the server."""
+    return (_number(parameters["timeout"]) / 1000 if "timeout" in parameters else 0) or None
+
+
+def _number(parameter: InferParameter) -> int:
+    return parameter.uint64_param or max(0, parameter.int64_param)
 
 
 def _refuse(field: str, parameters: Mapping[str, InferParameter]) -> None:

@@ -25,8 +25,10 @@ from protos.hondo_pb2 import (
     TensorSignature,
 )
 from protos.hondo_pb2 import Model as ModelMessage
+from protos.hondo_pb2 import Priority as RequestPriority
 from protos.manifest_pb2 import Classification
 from serving.catalog import MODEL, Catalog, Model
+from serving.queue import Priority
 from serving.session import Signature
 
 _DEFAULT_TOP_K: Final = 5
@@ -48,7 +50,12 @@ class HondoService:
         task = model.artifact.manifest.classification
         image_NHWC = await self._decode(request, task)
         session = model.sessions[MODEL]
-        outputs = await model.batcher(MODEL).run({session.inputs[0].name: image_NHWC}, [session.outputs[0].name])
+        outputs = await model.batcher(MODEL).run(
+            {session.inputs[0].name: image_NHWC},
+            [session.outputs[0].name],
+            priority=Priority.HIGH if request.priority == RequestPriority.HIGH else Priority.NORMAL,
+            timeout_ms=request.queue_timeout_ms or None,
+        )
         probabilities_NK = outputs[session.outputs[0].name]
         top_k = request.top_k or _DEFAULT_TOP_K
         results = [_classified(row_K, task, top_k) for row_K in probabilities_NK]
