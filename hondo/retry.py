@@ -29,7 +29,8 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]]) -> float | None:
             continue
         try:
             if any(detail.Unpack(info) for detail in Status.FromString(value).details):
-                return info.retry_delay.ToNanoseconds() / 1e9
+                seconds: float = info.retry_delay.ToNanoseconds() / 1e9
+                return seconds
         except DecodeError:
             return None
     return None
