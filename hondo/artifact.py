@@ -54,6 +54,9 @@ def read(folder: Path) -> Artifact:
     _check_place(folder, manifest)
     if not manifest.graphs:
         raise InvalidArtifact(f"{folder / MANIFEST} names no graph")
+    roles = [graph.role for graph in manifest.graphs]
+    if len(set(roles)) != len(roles):
+        raise InvalidArtifact(f"{folder / MANIFEST} gives one role to several graphs: {', '.join(map(repr, roles))}")
     for file in (*(graph.file for graph in manifest.graphs), manifest.golden):
         _check_file(folder, file)
     return Artifact(folder, manifest)

@@ -1,6 +1,5 @@
 """What a checkpoint says beside its weights: all that rebuilds the net, in plain types that unpickle no code."""
 
-import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,18 +105,14 @@ def read(path: Path) -> Checkpoint:
 def differences(here: Facts, there: Facts) -> list[str]:
     """Says setting by setting where two runs' facts differ."""
     mine, theirs = _flat(here.plain()), _flat(there.plain())
-    return [
-        f"{name} is {mine.get(name)}, was {theirs.get(name)}"
-        for name in mine | theirs
-        if mine.get(name) != theirs.get(name)
-    ]
+    names = [name for name in mine | theirs if mine.get(name) != theirs.get(name)]
+    return [f"{name} is {mine.get(name)}, was {theirs.get(name)}" for name in names]
 
 
-def _flat(plain: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    flat: dict[str, str] = {}
-    for name, value in plain.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = json.dumps(value)
-    return flat
+def _flat(value: Any, path: str = "") -> dict[str, object]:
+    """Gives the leaves of nested dicts and lists by their paths, such as `recipe.epochs`."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return {path: value}
+    return {leaf: v for key, part in value.items() for leaf, v in _flat(part, f"{path}.{key}".lstrip(".")).items()}

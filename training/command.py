@@ -1,6 +1,5 @@
 """`hondo train`: from a recipe and a data set to a run folder."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,7 +38,9 @@ _OF_THE_RECIPE: Final = "the model's recipe"
 @click.option(
     "--learning-rate", type=click.FloatRange(0, min_open=True), show_default=_OF_THE_RECIPE, help="The highest."
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same net.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="The same seed gives the same net."
+)
 @click.option("--resume", is_flag=True, help="Finish a run that was cut off: give its command again, with this flag.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
 @click.option("--accelerator", default="auto", show_default=True, help="Lightning's: cpu, gpu, ...")
@@ -87,7 +88,7 @@ def _make_room(folder: Path, overwrite: bool) -> None:
             raise click.UsageError(
                 f"{folder} holds a run: --overwrite replaces it, --resume finishes it if it was cut off"
             )
-        shutil.rmtree(folder)
+        run.clear(folder)
 
 
 def _resumable(folder: Path, facts: Facts) -> Path:
@@ -101,13 +102,10 @@ def _resumable(folder: Path, facts: Facts) -> Path:
 
 @rank_zero_only
 def _introduce(settings: Recipe, data_set: DataSet) -> None:
-    total, test = len(data_set.train), len(data_set.test)
-    validation = round(total * settings.validation)
     click.echo(f"model  {settings.name}: {settings.source}")
     click.echo(f"data   {data_set.name}: {data_set.source.origin}")
-    click.echo(
-        f"       {total - validation:,} pictures to train on, {validation:,} to validate with, {test:,} to test on"
-    )
+    share = f"{settings.validation:.0%} of them to validate with"
+    click.echo(f"       {len(data_set.train):,} pictures to train on, {share}; {len(data_set.test):,} to test on")
     if data_set.name != MNIST.name:
         click.echo(f"       for MNIST: --data FOLDER with its four files, from {MNIST.where}")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from training import run
-from training.averaging import Averaging
+from training.averaging import running_average
 from training.checkpoint import Explain, Facts
 from training.classifier import VALIDATION_LOSS, Classifier
 from training.data.batches import TrainingData, hold_out
@@ -58,6 +58,8 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # Lightning 2.6 walks batches in a way that torch 2.13 is about to drop.
         warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
+        # It does, when a run is resumed.
+        warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty", UserWarning)
         yield
 
 
@@ -85,7 +87,8 @@ def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
 def _callbacks(facts: Facts, folder: Path) -> list[Callback]:
     checkpoints = folder / run.CHECKPOINTS
     return [
-        Averaging(facts.recipe.average_decay),
+        # Validation and the checkpoints' `state_dict` have the average instead of the weights.
+        WeightAveraging(avg_fn=running_average(facts.recipe.average_decay)),
         # The loss tells epochs apart where the error, on few pictures, does not.
         EarlyStopping(VALIDATION_LOSS, patience=facts.recipe.patience_epochs),
         LearningRateMonitor("epoch"),

@@ -10,10 +10,12 @@ Legend: N pictures, H height, W width, C channels.
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -74,6 +76,14 @@ def is_finished(folder: Path) -> bool:
     return (folder / _RESULTS).is_file()
 
 
+def clear(folder: Path) -> None:
+    """Removes the run from the folder, and nothing else that may lie there."""
+    for part in (CHECKPOINTS, LOGS):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    for part in (_RESULTS, _SAMPLES):
+        (folder / part).unlink(missing_ok=True)
+
+
 def load(folder: Path) -> Run:
     """Loads a finished training.
 
@@ -125,7 +135,7 @@ def _read_samples(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     try:
         with np.load(folder / _SAMPLES, allow_pickle=False) as arrays:
             return arrays["images_NHWC"], arrays["labels_N"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidArtifact(f"{folder / _SAMPLES} cannot be read: {error}") from error
 
 

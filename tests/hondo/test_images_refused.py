@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -145,7 +145,6 @@ MAGIC: Final = (
 
 
 @given(st.sampled_from(MAGIC), st.binary(max_size=200))
-@settings(max_examples=300)
 def test_random_bytes_decode_or_are_refused(magic: bytes, rest: bytes) -> None:
     """Whatever bytes come, with the first bytes of a format or without, nothing but InvalidImage is raised."""
     decodes_or_refuses(magic + rest)
@@ -179,7 +178,6 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 
 @given(damaged())
-@settings(max_examples=500)
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_decode_or_are_refused(data: bytes) -> None:
     """However a valid file is damaged, nothing but InvalidImage is raised."""

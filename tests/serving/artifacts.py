@@ -3,7 +3,6 @@
 Legend: N pictures, H height, W width, C channels, K classes.
 """
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -51,10 +50,17 @@ def image_input() -> ImageInput:
     return ImageInput(height=SIDE, width=SIDE, channels=1, resize=ImageInput.STRETCH, filter=ImageInput.BILINEAR)
 
 
-def write_classifier(models: Path, name: str = "side", version: int = 1) -> Path:
-    """Writes the artifact below the folder `models`; gives its folder."""
+def write_classifier(models: Path, name: str = "side", version: int = 1, *, only_batch: int | None = None) -> Path:
+    """Writes the artifact below the folder `models`; gives its folder.
+
+    Args:
+        models: the folder of all models.
+        name: the model's name.
+        version: its version.
+        only_batch: the one batch at which the graph does not fail, whatever its signature says; any unless given.
+    """
     folder = models / name / str(version)
-    graph = graphs.linear_classifier(folder / "model.onnx", weights(), SIDE)
+    graph = graphs.linear_classifier(folder / "model.onnx", weights(), SIDE, only_batch)
     write_golden(folder, {"model/in/image": samples(), "model/out/probabilities": probabilities(samples())})
     manifest = Manifest(
         name=name,
@@ -71,10 +77,7 @@ def write_classifier(models: Path, name: str = "side", version: int = 1) -> Path
 
 def write_golden(folder: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     """Writes or overwrites the golden samples of an artifact, by the names that the manifest's contract gives them."""
-    with zipfile.ZipFile(folder / GOLDEN, "w") as archive:
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w") as member:
-                np.lib.format.write_array(member, array)
+    np.savez(folder / GOLDEN, allow_pickle=False, **arrays)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

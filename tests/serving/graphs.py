@@ -126,14 +126,19 @@ def slow(path: Path) -> Path:
     )
 
 
-def linear_classifier(path: Path, weights: NDArray[np.float32], side: int) -> Path:
-    """Writes image u8[N,side,side,1] -> probabilities f32[N,K] = softmax(pixels @ weights)."""
+def linear_classifier(path: Path, weights: NDArray[np.float32], side: int, only_batch: int | None = None) -> Path:
+    """Writes image u8[N,side,side,1] -> probabilities f32[N,K] = softmax(pixels @ weights).
+
+    Where `only_batch` is given, a Reshape within makes it fail at every other batch.
+    """
+    shape = np.array([only_batch or -1, weights.shape[1]], np.int64)
     nodes = [
         helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("Flatten", ["pixels"], ["row"], axis=1),
-        helper.make_node("MatMul", ["row", "weights"], ["logits"]),
+        helper.make_node("MatMul", ["row", "weights"], ["product"]),
+        helper.make_node("Reshape", ["product", "shape"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
     ]
     inputs = [tensor("image", "UINT8", ["batch", side, side, 1])]
     outputs = [tensor("probabilities", "FP32", ["batch", weights.shape[1]])]
-    return save(path, nodes, inputs, outputs, weights=weights)
+    return save(path, nodes, inputs, outputs, weights=weights, shape=shape)

@@ -105,5 +105,5 @@ class TrainingData(LightningDataModule):
 def hold_out(pictures: Pictures, share: float, seed: int) -> tuple[Pictures, Pictures]:
     """Parts pictures at random into those to train on and a share to validate with."""
     order_N = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(seed)).numpy()
-    kept = round(len(pictures) * share)
-    return pictures.take(order_N[kept:]), pictures.take(order_N[:kept])
+    count = math.ceil(len(pictures) * share)
+    return pictures.take(order_N[count:]), pictures.take(order_N[:count])

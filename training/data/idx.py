@@ -108,11 +108,11 @@ def _pictures(folder: Path, contents: Mapping[str, bytes], images_name: str, lab
 def _array(path: Path, content: bytes, magic: int) -> NDArray[np.uint8]:
     dimensions = magic & 0xFF
     header_bytes = 4 + 4 * dimensions
+    if not content.startswith(magic.to_bytes(4)):
+        raise MissingData(f"{path} is no such idx file: it starts with {content[:4].hex()}, not {magic:08x}")
     if len(content) < header_bytes:
         raise MissingData(f"{path} is cut short: {len(content)} bytes do not even hold its header")
-    found, *shape = struct.unpack_from(f">{1 + dimensions}I", content)
-    if found != magic:
-        raise MissingData(f"{path} is no such idx file: it starts with {found:#010x}, not {magic:#010x}")
+    shape = struct.unpack_from(f">{dimensions}I", content, offset=4)
     expected_bytes = header_bytes + int(np.prod(shape, dtype=np.int64))
     if len(content) != expected_bytes:
         raise MissingData(f"{path} has {len(content):,} bytes unpacked, but its header says {expected_bytes:,}")
