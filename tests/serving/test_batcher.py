@@ -1,0 +1,222 @@
+"""The batcher on real sessions: whose rows go where, who waits, who is refused."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from onnx import helper
+
+from hondo.artifact import Tensors
+from hondo.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
+from serving.batcher import Batcher, Outcome, Queueing
+from serving.plan import Plan
+from serving.queue import Priority
+from serving.session import Session
+from serving.sizes import Sizes
+from tests.serving import graphs
+
+SIZES = Sizes((1, 2, 4, 8), (1.0, 1.1, 1.2, 1.3))
+# On the event loop, one thread, several threads.
+INSTANCES = pytest.mark.parametrize("instances", [0, 1, 3])
+
+
+@pytest.fixture(scope="module")
+def tenfold(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """A session for y = 10 x, FP32[n,k] with k free."""
+    nodes = [helper.make_node("Mul", ["x", "ten"], ["y"])]
+    x, y = graphs.tensor("x", "FP32", ["n", "k"]), graphs.tensor("y", "FP32", ["n", "k"])
+    path = tmp_path_factory.mktemp("tenfold") / "model.onnx"
+    return Session.open(graphs.save(path, nodes, [x], [y], ten=np.float32(10).reshape(())))
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """A session that loops as often as it is told: about 1 ms for each step."""
+    return Session.open(graphs.slow(tmp_path_factory.mktemp("slow") / "model.onnx"))
+
+
+@asynccontextmanager
+async def batching(
+    session: Session, instances: int = 1, sizes: Sizes | None = SIZES, queueing: Queueing | None = None
+) -> AsyncIterator[Batcher]:
+    """Runs a batcher on the test's event loop."""
+    batcher = Batcher(Plan(session, sizes, instances), queueing or Queueing())
+    try:
+        yield batcher
+    finally:
+        await asyncio.to_thread(batcher.close)
+
+
+def rows(first: float, count: int, width: int = 2) -> Tensors:
+    """Gives f32[count,width] whose every element is different from all others' of other `first`s."""
+    return {"x": (first + np.arange(count * width, dtype=np.float32)).reshape(count, width)}
+
+
+async def busy(batcher: Batcher, steps: int) -> "asyncio.Task[Tensors]":
+    """Occupies a slow session and waits until the run has begun."""
+    task = asyncio.create_task(batcher.run({"steps": np.array(steps)}, ["y"]))
+    await asyncio.sleep(0.05)
+    assert batcher.queued_rows == 0
+    return task
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    requests=st.lists(
+        st.tuples(st.integers(1, 20), st.sampled_from([1, 2, 5]), st.sampled_from(Priority), st.booleans()),
+        min_size=1,
+        max_size=60,
+    ),
+    instances=st.sampled_from([0, 1, 3]),
+)
+async def test_no_row_ever_reaches_another_request(
+    tenfold: Session, requests: list[tuple[int, int, Priority, bool]], instances: int
+) -> None:
+    """Whatever sizes, shapes, priorities and cancellations are mixed, each request gets ten times its own rows."""
+    async with batching(tenfold, instances, queueing=Queueing(max_rows=10_000)) as batcher:
+        feeds = [rows(1000.0 * number, count, width) for number, (count, width, _, _) in enumerate(requests)]
+        tasks = [
+            asyncio.create_task(batcher.run(feed, ["y"], priority=priority))
+            for feed, (_, _, priority, _) in zip(feeds, requests, strict=True)
+        ]
+        await asyncio.sleep(0)
+        for task, (_, _, _, cancelled) in zip(tasks, requests, strict=True):
+            if cancelled:
+                task.cancel()
+        answers = await asyncio.gather(*tasks, return_exceptions=True)
+        assert batcher.queued_rows == 0
+    for feed, answer, (_, _, _, cancelled) in zip(feeds, answers, requests, strict=True):
+        if isinstance(answer, asyncio.CancelledError):
+            assert cancelled
+        else:
+            assert not isinstance(answer, BaseException)
+            np.testing.assert_array_equal(answer["y"], 10 * feed["x"])
+
+
+@INSTANCES
+async def test_what_waits_runs_together(tmp_path: Path, instances: int) -> None:
+    """Requests that arrive at once share runs: a graph that tells its batch size says so, padding included."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["size"], end=1),
+        helper.make_node("Expand", ["size", "size"], ["y"]),
+    ]
+    x, y = graphs.tensor("x", "FP32", ["n", 2]), graphs.tensor("y", "INT64", ["n"])
+    session = Session.open(graphs.save(tmp_path / "model.onnx", nodes, [x], [y]))
+    async with batching(session, instances) as batcher:
+        lone = await batcher.run(rows(0, 1), ["y"])
+        together = await asyncio.gather(*[batcher.run(rows(0, 1), ["y"]) for _ in range(64)])
+    assert lone["y"].tolist() == [1]
+    assert max(answer["y"][0] for answer in together) == 8
+    assert {int(answer["y"][0]) for answer in together} <= {1, 2, 4, 8}
+
+
+async def test_graphs_without_a_batch_axis_run_one_by_one(slow: Session) -> None:
+    """Where rows must not mix, each request has a run of its own, with its arrays as they came."""
+    async with batching(slow, sizes=None) as batcher:
+        answers = await asyncio.gather(*[batcher.run({"steps": np.array(n)}, ["y"]) for n in (1, 2, 3)])
+    assert [int(answer["y"]) for answer in answers] == [1, 2, 3]
+
+
+async def test_a_full_queue_refuses_at_once(slow: Session) -> None:
+    """What would exceed the bound is refused within a moment, and told when to come again; the rest is answered."""
+    async with batching(slow, sizes=None, queueing=Queueing(max_rows=2)) as batcher:
+        first = await busy(batcher, 300)
+        waiting = [asyncio.create_task(batcher.run({"steps": np.array(1)}, ["y"])) for _ in range(2)]
+        await asyncio.sleep(0)
+        started_s = time.monotonic()
+        with pytest.raises(Overloaded, match="2 rows wait, at most 2 may") as refused:
+            await batcher.run({"steps": np.array(1)}, ["y"])
+        assert time.monotonic() - started_s < 0.05
+        assert refused.value.retry_after_s >= 0
+        assert [int(answer["y"]) for answer in await asyncio.gather(first, *waiting)] == [300, 1, 1]
+        assert batcher.outcomes == {Outcome.REFUSED: 1, Outcome.ANSWERED: 3}
+
+
+async def test_a_request_larger_than_the_queue_is_taken_when_nobody_waits(tenfold: Session) -> None:
+    """The bound keeps requests from piling up; it does not forbid large ones."""
+    async with batching(tenfold, queueing=Queueing(max_rows=4)) as batcher:
+        answer = await batcher.run(rows(0, 50), ["y"])
+    np.testing.assert_array_equal(answer["y"], 10 * rows(0, 50)["x"])
+
+
+async def test_an_expired_request_never_runs(slow: Session) -> None:
+    """A request that waited as long as it may gets DeadlineExceeded then, not when the session is free."""
+    async with batching(slow, sizes=None) as batcher:
+        first = await busy(batcher, 400)
+        started_s = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="waited"):
+            await batcher.run({"steps": np.array(10_000)}, ["y"], timeout_ms=30)
+        assert time.monotonic() - started_s < 0.2
+        assert not first.done()
+        assert batcher.queued_rows == 0
+        await first
+        assert batcher.outcomes == {Outcome.EXPIRED: 1, Outcome.ANSWERED: 1}
+
+
+async def test_the_queue_has_a_patience_of_its_own(slow: Session) -> None:
+    """Requests that name no limit expire by the queue's."""
+    async with batching(slow, sizes=None, queueing=Queueing(timeout_ms=30)) as batcher:
+        first = await busy(batcher, 300)
+        with pytest.raises(DeadlineExceeded):
+            await batcher.run({"steps": np.array(1)}, ["y"])
+        assert int((await first)["y"]) == 300
+
+
+async def test_a_cancelled_request_frees_its_slot_and_never_runs(slow: Session) -> None:
+    """A caller who leaves takes the request out of the queue, once."""
+    async with batching(slow, sizes=None) as batcher:
+        first = await busy(batcher, 200)
+        leaver = asyncio.create_task(batcher.run({"steps": np.array(100_000)}, ["y"]))
+        await asyncio.sleep(0)
+        assert batcher.queued_rows == 1
+        leaver.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaver
+        assert batcher.queued_rows == 0
+        await first
+        assert batcher.outcomes == {Outcome.CANCELLED: 1, Outcome.ANSWERED: 1}
+
+
+@INSTANCES
+async def test_one_bad_request_does_not_fail_its_company(tmp_path: Path, instances: int) -> None:
+    """Where a shared run fails, each request runs again alone, and only the culprit is told."""
+    session = Session.open(graphs.pick(tmp_path / "model.onnx"))
+    async with batching(session, instances) as batcher:
+        indices = [0, 1, 99, 2]
+        asked = [batcher.run({"index": np.array([index])}, ["y"]) for index in indices]
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert isinstance(answers[2], InvalidRequest)
+    assert [answer["y"].tolist() for answer in answers if isinstance(answer, dict)] == [[10], [11], [12]]
+
+
+async def test_company_is_waited_for_only_while_in_use(tenfold: Session) -> None:
+    """A lone request on an idle session is answered at once; one soon after it waits for others, as long as it may."""
+    async with batching(tenfold, queueing=Queueing(max_wait_ms=300)) as batcher:
+        await asyncio.sleep(0.35)
+
+        async def timed(ask: Callable[[], object]) -> float:
+            started_s = time.monotonic()
+            await ask()  # type: ignore[misc]
+            return time.monotonic() - started_s
+
+        assert await timed(lambda: batcher.run(rows(0, 1), ["y"])) < 0.15
+        assert await timed(lambda: batcher.run(rows(0, 1), ["y"])) > 0.25
+        full = [batcher.run(rows(0, 1), ["y"]) for _ in range(8)]
+        assert await timed(lambda: asyncio.gather(*full)) < 0.15
+
+
+async def test_closing_answers_what_waits_and_refuses_the_rest(slow: Session) -> None:
+    """Nothing that was taken is lost; nothing is taken after."""
+    async with batching(slow, sizes=None) as batcher:
+        tasks = [asyncio.create_task(batcher.run({"steps": np.array(n)}, ["y"])) for n in (50, 2, 3)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(batcher.close)
+        with pytest.raises(Unavailable):
+            await batcher.run({"steps": np.array(1)}, ["y"])
+        assert [int(answer["y"]) for answer in await asyncio.gather(*tasks)] == [50, 2, 3]
