@@ -15,6 +15,7 @@ from serving.batcher import Batcher, Queueing
 from serving.device import Device
 from serving.plan import Plan, Wishes
 from serving.session import Session
+from serving.tensors import Reader
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Model:
         # None for a bare ONNX file.
         self.artifact = read
         self.sessions = {role: plan.session for role, plan in plans.items()}
+        self._readers = {role: Reader(plan.session.inputs) for role, plan in plans.items()}
         self._plans = plans
         self._batchers: dict[str, Batcher] = {}
 
@@ -42,6 +44,10 @@ class Model:
     def open(self, queueing: Queueing) -> None:
         """Starts to take calls on the running event loop."""
         self._batchers = {role: Batcher(plan, queueing) for role, plan in self._plans.items()}
+
+    def reader(self, role: str) -> Reader:
+        """Gives what reads requests for the graph with that role."""
+        return self._readers[role]
 
     def batcher(self, role: str) -> Batcher:
         """Gives what runs the graph with that role."""

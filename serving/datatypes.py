@@ -1,12 +1,13 @@
 """The element types of tensors: ONNX Runtime's name, the Open Inference Protocol's name and numpy's, in one table."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Datatype:
     """One element type."""
 
@@ -18,6 +19,11 @@ class Datatype:
     numpy: np.dtype[np.generic]
     # The field of InferTensorContents that may carry it; none for those that only go raw.
     contents: str | None
+
+    @cached_property
+    def wire(self) -> np.dtype[np.generic]:
+        """The array type of its raw contents: little-endian."""
+        return self.numpy.newbyteorder("<")
 
 
 _TABLE: Final = (

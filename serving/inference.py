@@ -22,7 +22,7 @@ from protos.inference_pb2 import (
 from serving.catalog import MODEL, Catalog, Model
 from serving.queue import Priority
 from serving.session import Session
-from serving.tensors import read_inputs, wanted_outputs, write_outputs
+from serving.tensors import wanted_outputs, write_outputs
 
 _PLATFORM = "onnxruntime_onnx"  # as Triton calls it
 
@@ -80,7 +80,7 @@ class InferenceService:
         model = self._find(request.model_name, request.model_version)
         session = _only_session(model)
         _check_parameters(request)
-        feeds = read_inputs(request, session.inputs)
+        feeds = model.reader(MODEL).read(request)
         outputs = wanted_outputs(request, session.outputs)
         arrays = await model.batcher(MODEL).run(
             feeds, outputs, priority=_priority(request.parameters), timeout_ms=_timeout_ms(request.parameters)
@@ -127,7 +127,7 @@ def _number(parameter: InferParameter) -> int:
 
 
 def _refuse(field: str, parameters: Mapping[str, InferParameter]) -> None:
-    for name in _UNSUPPORTED:
+    for name in _UNSUPPORTED if parameters else ():
         if name in parameters and _is_set(parameters[name]):
             raise InvalidRequest(f"{field}: {name!r} is not supported by this server")
 

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -24,30 +25,45 @@ _MAX_ELEMENTS: Final = 2**31
 _LENGTH: Final = struct.Struct("<I")  # before each element of a raw BYTES tensor
 
 
-def read_inputs(request: ModelInferRequest, signatures: Sequence[Signature]) -> Tensors:
-    """Gives the request's tensors as arrays, by name.
+class Reader:
+    """Reads the tensors of requests for one graph: what its signatures say is worked out once, not for each request."""
 
-    Raises:
-        InvalidRequest: a name, datatype, shape or content does not fit the signatures; the text names the field.
-    """
-    raw = request.raw_input_contents
-    if raw and len(raw) != len(request.inputs):
-        raise InvalidRequest(f"raw_input_contents has {len(raw)} entries for {len(request.inputs)} inputs")
-    expected = {signature.name: signature for signature in signatures}
-    arrays: Tensors = {}
-    for index, tensor in enumerate(request.inputs):
-        field = f"inputs[{index}] {tensor.name[:100]!r}"
-        if tensor.name not in expected:
-            raise InvalidRequest(f"{field}: no such input; the model takes {_names(signatures)}")
-        if tensor.name in arrays:
-            raise InvalidRequest(f"{field}: came twice")
-        _check(field, tensor, expected[tensor.name])
-        arrays[tensor.name] = _read(field, tensor, expected[tensor.name].datatype, raw[index] if raw else None)
-    missing = [name for name in expected if name not in arrays]
-    if missing:
-        raise InvalidRequest(f"inputs: {', '.join(map(repr, missing))} missing; the model takes {_names(signatures)}")
-    _check_symbols(arrays, signatures)
-    return arrays
+    def __init__(self, signatures: Sequence[Signature]) -> None:
+        self._signatures = signatures
+        self._expected = {signature.name: (signature, signature.wire_shape) for signature in signatures}
+        symbols = Counter(side for signature in signatures for side in signature.shape if isinstance(side, str))
+        self._has_ties = any(count > 1 for count in symbols.values())
+
+    def read(self, request: ModelInferRequest) -> Tensors:
+        """Gives the request's tensors as arrays, by name.
+
+        Raises:
+            InvalidRequest: a name, datatype, shape or content does not fit the signatures; the text names the field.
+        """
+        raw = request.raw_input_contents
+        inputs = request.inputs
+        if raw and len(raw) != len(inputs):
+            raise InvalidRequest(f"raw_input_contents has {len(raw)} entries for {len(inputs)} inputs")
+        arrays: Tensors = {}
+        for index, tensor in enumerate(inputs):
+            name = tensor.name
+            if name not in self._expected or name in arrays:
+                raise InvalidRequest(f"{_field(index, tensor)}: {self._why_unexpected(name)}")
+            try:
+                arrays[name] = _read(tensor, *self._expected[name], raw[index] if raw else None)
+            except InvalidRequest as error:
+                raise InvalidRequest(f"{_field(index, tensor)}: {error}") from error
+        if len(arrays) < len(self._expected):
+            missing = ", ".join(repr(name) for name in self._expected if name not in arrays)
+            raise InvalidRequest(f"inputs: {missing} missing; the model takes {_names(self._signatures)}")
+        if self._has_ties:
+            _check_ties(arrays, self._signatures)
+        return arrays
+
+    def _why_unexpected(self, name: str) -> str:
+        if name in self._expected:
+            return "came twice"
+        return f"no such input; the model takes {_names(self._signatures)}"
 
 
 def wanted_outputs(request: ModelInferRequest, signatures: Sequence[Signature]) -> list[str]:
@@ -94,22 +110,23 @@ def _names(signatures: Sequence[Signature]) -> str:
     return ", ".join(f"{signature.name!r} {signature.datatype.name}{signature.wire_shape}" for signature in signatures)
 
 
-def _check(field: str, tensor: InferInput, signature: Signature) -> None:
-    if tensor.datatype != signature.datatype.name:
-        raise InvalidRequest(f"{field}: datatype {tensor.datatype[:20]!r} came, {signature.datatype.name!r} expected")
-    shape, expected = list(tensor.shape), signature.wire_shape
+def _field(index: int, tensor: InferInput) -> str:
+    return f"inputs[{index}] {tensor.name[:100]!r}"
+
+
+def _check_shape(shape: tuple[int, ...], expected: Sequence[int]) -> None:
     fits = len(shape) == len(expected) and all(
         side >= 0 and want in {-1, side} for side, want in zip(shape, expected, strict=True)
     )
     if not fits:
-        raise InvalidRequest(f"{field}: shape {shape[:20]} came, {expected} expected (-1 stands for any size)")
+        raise InvalidRequest(f"shape {list(shape[:20])} came, {expected} expected (-1 stands for any size)")
     if math.prod(side or 1 for side in shape) > _MAX_ELEMENTS:
-        raise InvalidRequest(f"{field}: shape {shape} came, which is more than {_MAX_ELEMENTS:,} elements")
+        raise InvalidRequest(f"shape {list(shape)} came, which is more than {_MAX_ELEMENTS:,} elements")
     if shape and shape[0] == 0 and expected[0] == -1:
-        raise InvalidRequest(f"{field}: shape {shape} has no rows, at least one expected")
+        raise InvalidRequest(f"shape {list(shape)} has no rows, at least one expected")
 
 
-def _check_symbols(arrays: Tensors, signatures: Sequence[Signature]) -> None:
+def _check_ties(arrays: Tensors, signatures: Sequence[Signature]) -> None:
     """Holds the dimensions that the graph gives one name to one size."""
     sizes: dict[str, tuple[int, str]] = {}
     for signature in signatures:
@@ -124,64 +141,67 @@ def _check_symbols(arrays: Tensors, signatures: Sequence[Signature]) -> None:
                 )
 
 
-def _read(field: str, tensor: InferInput, datatype: Datatype, raw: bytes | None) -> NDArray[np.generic]:
-    count = math.prod(tensor.shape)
-    if raw is not None:
-        if tensor.HasField("contents"):
-            raise InvalidRequest(f"{field}: has both contents and raw_input_contents, expected one of them")
-        flat = _unpack(field, raw, datatype, count)
-    else:
-        flat = _read_contents(field, tensor.contents, datatype, count)
-    return flat.reshape(tuple(tensor.shape))
+def _read(tensor: InferInput, signature: Signature, expected: Sequence[int], raw: bytes | None) -> NDArray[np.generic]:
+    datatype = signature.datatype
+    if tensor.datatype != datatype.name:
+        raise InvalidRequest(f"datatype {tensor.datatype[:20]!r} came, {datatype.name!r} expected")
+    shape = tuple(tensor.shape)
+    _check_shape(shape, expected)
+    count = math.prod(shape)
+    if raw is None:
+        return _read_contents(tensor.contents, datatype, count).reshape(shape)
+    if tensor.HasField("contents"):
+        raise InvalidRequest("has both contents and raw_input_contents, expected one of them")
+    return _unpack(raw, datatype, count).reshape(shape)
 
 
-def _unpack(field: str, raw: bytes, datatype: Datatype, count: int) -> NDArray[np.generic]:
+def _unpack(raw: bytes, datatype: Datatype, count: int) -> NDArray[np.generic]:
     if datatype is BYTES:
-        return _strings(field, list(_split(field, raw)), count)
-    expected = count * datatype.numpy.itemsize
+        return _strings(list(_split(raw)), count)
+    expected = count * datatype.wire.itemsize
     if len(raw) != expected:
-        raise InvalidRequest(f"{field}: {len(raw)} bytes came, its shape and datatype make {expected}")
+        raise InvalidRequest(f"{len(raw)} bytes came, its shape and datatype make {expected}")
     if datatype.name == "BOOL":
         return np.frombuffer(raw, np.uint8).astype(np.bool_)
-    return np.frombuffer(raw, datatype.numpy.newbyteorder("<"))
+    return np.frombuffer(raw, datatype.wire)
 
 
-def _split(field: str, raw: bytes) -> Iterator[bytes]:
+def _split(raw: bytes) -> Iterator[bytes]:
     """Goes through the elements of a raw BYTES tensor: each four bytes of length, then so many bytes."""
     position = 0
     while position < len(raw):
         start = position + _LENGTH.size
         end = start + _LENGTH.unpack_from(raw, position)[0] if start <= len(raw) else start
         if end > len(raw):
-            raise InvalidRequest(f"{field}: the raw BYTES end in the middle of an element ({len(raw)} bytes in all)")
+            raise InvalidRequest(f"the raw BYTES end in the middle of an element ({len(raw)} bytes in all)")
         yield raw[start:end]
         position = end
 
 
-def _strings(field: str, elements: Sequence[bytes], count: int) -> NDArray[np.generic]:
+def _strings(elements: Sequence[bytes], count: int) -> NDArray[np.generic]:
     if len(elements) != count:
-        raise InvalidRequest(f"{field}: {len(elements)} elements came, its shape makes {count}")
+        raise InvalidRequest(f"{len(elements)} elements came, its shape makes {count}")
     try:
         return np.array([element.decode() for element in elements], dtype=np.object_)
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{field}: BYTES must be UTF-8 text, as ONNX strings are: {error}") from error
+        raise InvalidRequest(f"BYTES must be UTF-8 text, as ONNX strings are: {error}") from error
 
 
-def _read_contents(field: str, contents: InferTensorContents, datatype: Datatype, count: int) -> NDArray[np.generic]:
+def _read_contents(contents: InferTensorContents, datatype: Datatype, count: int) -> NDArray[np.generic]:
     filled = [descriptor.name for descriptor, _ in contents.ListFields()]
     if datatype.contents is None:
-        raise InvalidRequest(f"{field}: {datatype.name} has no typed contents: use raw_input_contents")
+        raise InvalidRequest(f"{datatype.name} has no typed contents: use raw_input_contents")
     if filled not in ([], [datatype.contents]):
-        raise InvalidRequest(f"{field}: {' and '.join(filled)} came, {datatype.name} expects {datatype.contents}")
+        raise InvalidRequest(f"{' and '.join(filled)} came, {datatype.name} expects {datatype.contents}")
     elements = getattr(contents, datatype.contents)
     if datatype is BYTES:
-        return _strings(field, elements, count)
+        return _strings(elements, count)
     if len(elements) != count:
-        raise InvalidRequest(f"{field}: {len(elements)} elements came, its shape makes {count}")
+        raise InvalidRequest(f"{len(elements)} elements came, its shape makes {count}")
     wide = np.array(elements, dtype=_wide(datatype))
     array = wide.astype(datatype.numpy)
     if datatype.numpy.kind in "iu" and not np.array_equal(array, wide):
-        raise InvalidRequest(f"{field}: an element of {datatype.contents} is out of {datatype.name}'s range")
+        raise InvalidRequest(f"an element of {datatype.contents} is out of {datatype.name}'s range")
     return array
 
 
@@ -207,7 +227,7 @@ def _pack(array: NDArray[np.generic], datatype: Datatype) -> bytes:
     if datatype is BYTES:
         encoded = [_encoded(element) for element in array.ravel()]
         return b"".join(part for element in encoded for part in (_LENGTH.pack(len(element)), element))
-    return array.astype(datatype.numpy.newbyteorder("<"), copy=False).tobytes()
+    return array.astype(datatype.wire, copy=False).tobytes()
 
 
 def _encoded(element: object) -> bytes:
