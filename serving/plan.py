@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hondo.artifact import Tensors
+from hondo.errors import InvalidArtifact
 from serving.cores import available
 from serving.device import Device
 from serving.sample import Sample
@@ -54,17 +55,23 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
         sample: its inputs, or None where they cannot be made up.
         wishes: what the user settled.
         proved: the graph is known to treat each row by itself; otherwise that is tried out.
+
+    Raises:
+        InvalidArtifact: it fails at one of the sizes.
     """
     threads = wishes.threads or available()
     reason = _why_alone(session, sample, proved=proved)
     if sample is None or reason:
         _log.info("%s: each request runs alone: %s", session.path, reason)
         return Plan(session, None, wishes.instances or 1)
-    if device is Device.CPU and wishes.threads is None and threads > 1:
-        narrow = Session.open(session.path, device, 1)
-        if _row_s(session, sample) > _WORTH * _row_s(narrow, sample):
-            session, threads = narrow, 1
-    sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
+    try:
+        if device is Device.CPU and wishes.threads is None and threads > 1:
+            narrow = Session.open(session.path, device, 1)
+            if _row_s(session, sample) > _WORTH * _row_s(narrow, sample):
+                session, threads = narrow, 1
+        sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
+    except Exception as error:
+        raise InvalidArtifact(f"{session.path} does not run at every batch size: {error}") from error
     instances = _instances(sizes, device, threads) if wishes.instances is None else wishes.instances
     _log.info("%s: %s; %s of %d threads", session.path, sizes, instances or "on the event loop", threads)
     return Plan(session, sizes, instances)

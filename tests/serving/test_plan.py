@@ -1,0 +1,76 @@
+"""How graphs are planned to run: which share runs, which must not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from hondo.errors import HondoError
+from serving import plan, sample
+from serving.device import Device
+from serving.plan import Plan, Wishes
+from serving.session import Session
+from tests.serving import graphs
+
+
+def planned(path: Path, wishes: Wishes | None = None) -> Plan:
+    """Plans a bare graph on inputs that are made up."""
+    session = Session.open(path)
+    return plan.make(session, Device.CPU, sample.made_up(session.inputs), wishes or Wishes(), proved=False)
+
+
+def test_graphs_that_treat_each_row_by_itself_share_runs(tmp_path: Path) -> None:
+    """A free first axis in every input and output, and rows that do not depend on each other: batched."""
+    sizes = planned(graphs.same(tmp_path / "model.onnx", "FP32", ["n", 3]), Wishes(max_batch_size=4)).sizes
+    assert sizes is not None
+    assert sizes.sizes[0] == 1
+    assert sizes.largest <= 4
+
+
+@pytest.mark.parametrize("datatype", sorted(graphs.ELEMENT_TYPES))
+def test_every_datatype_can_be_made_up(tmp_path: Path, datatype: str) -> None:
+    """Whatever a graph takes, it can be warmed without anybody's data."""
+    assert planned(graphs.same(tmp_path / "model.onnx", datatype, ["n", 2])).sizes is not None
+
+
+def test_graphs_that_mix_rows_never_share_runs(tmp_path: Path) -> None:
+    """A free first axis need not be a batch: where a row's answer depends on the rows beside it, each runs alone."""
+    nodes = [helper.make_node("CumSum", ["x", "axis"], ["y"])]
+    x, y = graphs.tensor("x", "FP32", ["time", 3]), graphs.tensor("y", "FP32", ["time", 3])
+    path = graphs.save(tmp_path / "model.onnx", nodes, [x], [y], axis=np.array(0, np.int64))
+    assert planned(path).sizes is None
+
+
+def test_graphs_with_a_fixed_first_axis_run_alone(tmp_path: Path) -> None:
+    """Nothing can be put beside a row where there is room for one only."""
+    assert planned(graphs.same(tmp_path / "fixed.onnx", "FP32", [1, 3])).sizes is None
+    assert planned(graphs.same(tmp_path / "scalar.onnx", "FP32", [])).sizes is None
+
+
+def test_graphs_of_unknown_shape_run_alone(tmp_path: Path) -> None:
+    """Free dimensions behind the first cannot be made up, so nothing is known of such rows."""
+    assert planned(graphs.add(tmp_path / "model.onnx")).sizes is None
+
+
+def test_graphs_that_fail_on_made_up_inputs_run_alone(tmp_path: Path) -> None:
+    """A bare graph that does not run on random rows is served all the same, without batching."""
+    assert planned(graphs.linear_classifier(tmp_path / "model.onnx", np.ones((64, 4), np.float32), 8, 7)).sizes is None
+
+
+def test_what_the_user_settles_is_kept(tmp_path: Path) -> None:
+    """Threads and instances are measured only where they were left open."""
+    path = graphs.same(tmp_path / "model.onnx", "FP32", ["n", 3])
+    assert planned(path, Wishes(instances=3)).instances == 3
+    assert planned(path, Wishes(instances=0)).instances == 0
+    assert planned(path, Wishes(max_batch_size=1)).sizes is not None
+
+
+def test_a_proved_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
+    """An artifact whose graph fails at a batch size does not load: its requests would fail one day."""
+    nodes = [helper.make_node("Add", ["x", "four_rows"], ["y"])]
+    x, y = graphs.tensor("x", "FP32", ["n", 3]), graphs.tensor("y", "FP32", ["m", 3])
+    path = graphs.save(tmp_path / "model.onnx", nodes, [x], [y], four_rows=np.ones((4, 3), np.float32))
+    session = Session.open(path)
+    with pytest.raises(HondoError, match="does not run at"):
+        plan.make(session, Device.CPU, sample.made_up(session.inputs), Wishes(), proved=True)
