@@ -68,9 +68,13 @@ def test_what_the_user_settles_is_kept(tmp_path: Path) -> None:
 
 def test_a_proved_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
     """An artifact whose graph fails at a batch size does not load: its requests would fail one day."""
-    nodes = [helper.make_node("Add", ["x", "four_rows"], ["y"])]
-    x, y = graphs.tensor("x", "FP32", ["n", 3]), graphs.tensor("y", "FP32", ["m", 3])
-    path = graphs.save(tmp_path / "model.onnx", nodes, [x], [y], four_rows=np.ones((4, 3), np.float32))
+    nodes = [
+        helper.make_node("Shape", ["x"], ["rows"], end=1),
+        helper.make_node("Gather", ["table", "rows"], ["factor"]),  # fails beyond the table's two entries
+        helper.make_node("Mul", ["x", "factor"], ["y"]),
+    ]
+    x, y = graphs.tensor("x", "FP32", ["n", 3]), graphs.tensor("y", "FP32", ["n", 3])
+    path = graphs.save(tmp_path / "model.onnx", nodes, [x], [y], table=np.ones(2, np.float32))
     session = Session.open(path)
     with pytest.raises(HondoError, match="does not run at"):
         plan.make(session, Device.CPU, sample.made_up(session.inputs), Wishes(), proved=True)
