@@ -13,7 +13,7 @@ from hondo.artifact import Tensors
 from hondo.errors import InvalidRequest
 from protos.inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from serving.datatypes import BYTES, Datatype
-from serving.session import Signature
+from serving.session import Signature, in_words
 
 InferInput = ModelInferRequest.InferInputTensor
 
@@ -38,14 +38,14 @@ def read_inputs(request: ModelInferRequest, signatures: Sequence[Signature]) -> 
     for index, tensor in enumerate(request.inputs):
         field = f"inputs[{index}] {tensor.name[:100]!r}"
         if tensor.name not in expected:
-            raise InvalidRequest(f"{field}: no such input; the model takes {_names(signatures)}")
+            raise InvalidRequest(f"{field}: no such input; the model takes {in_words(signatures)}")
         if tensor.name in arrays:
             raise InvalidRequest(f"{field}: came twice")
         _check(field, tensor, expected[tensor.name])
         arrays[tensor.name] = _read(field, tensor, expected[tensor.name].datatype, raw[index] if raw else None)
     missing = [name for name in expected if name not in arrays]
     if missing:
-        raise InvalidRequest(f"inputs: {', '.join(map(repr, missing))} missing; the model takes {_names(signatures)}")
+        raise InvalidRequest(f"inputs: {', '.join(map(repr, missing))} missing; the model takes {in_words(signatures)}")
     _check_symbols(arrays, signatures)
     return arrays
 
@@ -61,7 +61,7 @@ def wanted_outputs(request: ModelInferRequest, signatures: Sequence[Signature]) 
     for index, name in enumerate(wanted):
         if name not in known:
             raise InvalidRequest(
-                f"outputs[{index}] {name[:100]!r}: no such output; the model gives {_names(signatures)}"
+                f"outputs[{index}] {name[:100]!r}: no such output; the model gives {in_words(signatures)}"
             )
         if name in wanted[:index]:
             raise InvalidRequest(f"outputs[{index}] {name!r}: came twice")
@@ -88,10 +88,6 @@ def write_outputs(
             _contents(output.contents, datatype).extend(_elements(array, datatype))
         else:
             response.raw_output_contents.append(_pack(array, datatype))
-
-
-def _names(signatures: Sequence[Signature]) -> str:
-    return ", ".join(f"{signature.name!r} {signature.datatype.name}{signature.wire_shape}" for signature in signatures)
 
 
 def _check(field: str, tensor: InferInput, signature: Signature) -> None:
