@@ -1,6 +1,7 @@
 """The artifact: a folder NAME/VERSION of manifest, ONNX graphs and golden samples, read only where its hashes hold."""
 
 import hashlib
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,9 +33,17 @@ class Artifact:
         return paths[role]
 
     def golden(self, role: str) -> tuple[Tensors, Tensors]:
-        """Gives the graph's golden inputs and the outputs that PyTorch gave for them, by tensor name."""
-        with np.load(self.folder / self.manifest.golden.path, allow_pickle=False) as arrays:
-            return _under(arrays, f"{role}/in/"), _under(arrays, f"{role}/out/")
+        """Gives the graph's golden inputs and the outputs that PyTorch gave for them, by tensor name.
+
+        Raises:
+            InvalidArtifact: the file is no .npz of plain arrays.
+        """
+        path = self.folder / self.manifest.golden.path
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return _under(arrays, f"{role}/in/"), _under(arrays, f"{role}/out/")
+        except (OSError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
+            raise InvalidArtifact(f"{path} holds no golden samples: {error}") from error
 
 
 def _under(arrays: "np.lib.npyio.NpzFile", prefix: str) -> Tensors:

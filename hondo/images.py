@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from hondo.errors import InvalidImage
+from hondo.errors import InvalidArtifact, InvalidImage
 from protos.manifest_pb2 import ImageInput
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
@@ -44,6 +44,23 @@ def read(data: bytes, spec: ImageInput, limits: Limits = Limits()) -> NDArray[np
         InvalidImage: not a picture in one of FORMATS, damaged, or beyond the limits.
     """
     return fit(decode(data, limits), spec)
+
+
+def check(spec: ImageInput) -> None:
+    """Holds that a manifest says completely how a picture becomes a graph's input.
+
+    Raises:
+        InvalidArtifact: a size, rule or filter is missing or unknown, or the cut is larger than the scaled picture.
+    """
+    shape_HWC = [spec.height, spec.width, spec.channels]
+    if 0 in shape_HWC or spec.channels not in _MODES:
+        raise InvalidArtifact(f"image: height, width and channels are {shape_HWC}, at least 1, 1 and 1 or 3 expected")
+    if spec.filter not in _FILTERS:
+        raise InvalidArtifact(f"image: filter is {ImageInput.Filter.Name(spec.filter)}")
+    if spec.resize not in {ImageInput.STRETCH, ImageInput.CENTER_CROP}:
+        raise InvalidArtifact(f"image: resize is {ImageInput.Resize.Name(spec.resize)}")
+    if spec.resize == ImageInput.CENTER_CROP and spec.shorter_side < max(spec.height, spec.width):
+        raise InvalidArtifact(f"image: shorter_side is {spec.shorter_side}, too small to cut {shape_HWC} out")
 
 
 def decode(data: bytes, limits: Limits = Limits()) -> Image.Image:

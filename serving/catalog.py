@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hondo import artifact
 from hondo.artifact import Artifact
-from hondo.errors import InvalidArtifact, ModelNotFound
-from serving import plan, sample
+from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
+from serving import classifier, plan, sample
 from serving.batcher import Batcher, Queueing
 from serving.device import Device
 from serving.plan import Plan, Wishes
@@ -68,7 +69,7 @@ class Catalog:
             self._versions[model.name][model.version] = model
 
     @classmethod
-    def load(cls, folder: Path, device: Device, wishes: Wishes) -> "Catalog":
+    def load(cls, folder: Path, device: Device, wishes: Wishes = Wishes()) -> "Catalog":
         """Loads every NAME/VERSION below `folder`.
 
         Raises:
@@ -142,9 +143,9 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
     name, version = place.parent.name, int(place.name)
     if (place / artifact.MANIFEST).exists():
         read = artifact.read(place)
-        return Model(
-            name, version, {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}, read
-        )
+        plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
+        _check_task(read, {role: planned.session for role, planned in plans.items()})
+        return Model(name, version, plans, read)
     session = Session.open(_bare_graph(place), device, wishes.threads)
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
@@ -166,14 +167,34 @@ def _bare_graph(place: Path) -> Path:
     raise InvalidArtifact(f"{place} holds {len(graphs)} .onnx files: name the one to serve model.onnx")
 
 
+def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
+    try:
+        if read.manifest.WhichOneof("task") == "classification":
+            classifier.check(read.manifest.classification, sessions)
+    except InvalidArtifact as error:
+        raise InvalidArtifact(f"{read.folder}: {error}") from error
+
+
 def _check_golden(read: Artifact, role: str, session: Session) -> None:
     """Runs the golden samples: proves that this machine computes what the artifact promises, and warms the session."""
     inputs, promised = read.golden(role)
-    computed = session.run(inputs, list(promised))
+    for side, arrays, signatures in (("in", inputs, session.inputs), ("out", promised, session.outputs)):
+        names = [signature.name for signature in signatures]
+        if sorted(arrays) != sorted(names):
+            has = ", ".join(map(repr, arrays)) or "nothing"
+            raise InvalidArtifact(f"{read.folder}: the golden samples have {has} for {role}/{side}/{names}")
+    try:
+        computed = session.run(inputs)
+    except InvalidRequest as error:
+        raise InvalidArtifact(f"{read.folder}: {role} does not run on the golden samples: {error}") from error
     for name, expected in promised.items():
-        # Room for other instruction sets and for TF32; the export gate proved the file itself to 1e-5.
-        if not np.allclose(computed[name], expected, rtol=1e-3, atol=1e-3):
-            worst = np.abs(computed[name].astype(np.float64) - expected.astype(np.float64)).max()
-            raise InvalidArtifact(
-                f"{read.folder}: here {role}'s output {name!r} differs from the golden samples by {worst:.2g}"
-            )
+        _check_agree(f"{read.folder}: {role}'s output {name!r}", computed[name], expected)
+
+
+def _check_agree(output: str, computed: NDArray[np.generic], expected: NDArray[np.generic]) -> None:
+    if computed.shape != expected.shape:
+        raise InvalidArtifact(f"{output} has shape {computed.shape} here, {expected.shape} in the golden samples")
+    # Room for other instruction sets and for TF32; the export gate proved the file itself to 1e-5.
+    if not np.allclose(computed, expected, rtol=1e-3, atol=1e-3):
+        worst = np.abs(computed.astype(np.float64) - expected.astype(np.float64)).max()
+        raise InvalidArtifact(f"{output} differs here from the golden samples by {worst:.2g}")

@@ -33,6 +33,11 @@ class Signature:
         return [side if isinstance(side, int) else -1 for side in self.shape]
 
 
+def in_words(signatures: Sequence[Signature]) -> str:
+    """Gives a graph's inputs or outputs in words, for the texts of errors."""
+    return ", ".join(f"{signature.name!r} {signature.datatype.name}{signature.wire_shape}" for signature in signatures)
+
+
 class Session:
     """A loaded graph."""
 

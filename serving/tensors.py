@@ -14,7 +14,7 @@ from hondo.artifact import Tensors
 from hondo.errors import InvalidRequest
 from protos.inference_pb2 import InferTensorContents, ModelInferRequest, ModelInferResponse
 from serving.datatypes import BYTES, Datatype
-from serving.session import Signature
+from serving.session import Signature, in_words
 
 InferInput = ModelInferRequest.InferInputTensor
 
@@ -55,7 +55,7 @@ class Reader:
                 raise InvalidRequest(f"{_field(index, tensor)}: {error}") from error
         if len(arrays) < len(self._expected):
             missing = ", ".join(repr(name) for name in self._expected if name not in arrays)
-            raise InvalidRequest(f"inputs: {missing} missing; the model takes {_names(self._signatures)}")
+            raise InvalidRequest(f"inputs: {missing} missing; the model takes {in_words(self._signatures)}")
         if self._has_ties:
             _check_ties(arrays, self._signatures)
         return arrays
@@ -63,7 +63,7 @@ class Reader:
     def _why_unexpected(self, name: str) -> str:
         if name in self._expected:
             return "came twice"
-        return f"no such input; the model takes {_names(self._signatures)}"
+        return f"no such input; the model takes {in_words(self._signatures)}"
 
 
 def wanted_outputs(request: ModelInferRequest, signatures: Sequence[Signature]) -> list[str]:
@@ -77,7 +77,7 @@ def wanted_outputs(request: ModelInferRequest, signatures: Sequence[Signature]) 
     for index, name in enumerate(wanted):
         if name not in known:
             raise InvalidRequest(
-                f"outputs[{index}] {name[:100]!r}: no such output; the model gives {_names(signatures)}"
+                f"outputs[{index}] {name[:100]!r}: no such output; the model gives {in_words(signatures)}"
             )
         if name in wanted[:index]:
             raise InvalidRequest(f"outputs[{index}] {name!r}: came twice")
@@ -104,10 +104,6 @@ def write_outputs(
             _contents(output.contents, datatype).extend(_elements(array, datatype))
         else:
             response.raw_output_contents.append(_pack(array, datatype))
-
-
-def _names(signatures: Sequence[Signature]) -> str:
-    return ", ".join(f"{signature.name!r} {signature.datatype.name}{signature.wire_shape}" for signature in signatures)
 
 
 def _field(index: int, tensor: InferInput) -> str:

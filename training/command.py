@@ -20,7 +20,7 @@ from training.recipe import Recipe
 _OF_THE_RECIPE: Final = "the model's recipe"
 
 
-@click.command()
+@click.command(epilog=f"Models: {', '.join(recipe.names())}")
 @click.argument("model")
 @click.option(
     "--data",
@@ -31,12 +31,17 @@ _OF_THE_RECIPE: Final = "the model's recipe"
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", show_default="runs/MODEL", help="Run folder to write."
 )
-@click.option("--epochs", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="The most epochs.")
+@click.option(
+    "--epochs", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Most epochs; fewer where it stops early."
+)
 @click.option(
     "--batch-size", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Pictures in a step, over all devices."
 )
 @click.option(
-    "--learning-rate", type=click.FloatRange(0, min_open=True), show_default=_OF_THE_RECIPE, help="The highest."
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    show_default=_OF_THE_RECIPE,
+    help="Highest one of the schedule.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="The same seed gives the same net."
@@ -61,7 +66,7 @@ def train(
     devices: str,
     strategy: str,
 ) -> None:
-    """Trains MODEL on a data set and leaves a run folder, which `hondo export` takes."""
+    """Train MODEL on a data set; leaves a run folder, which `hondo export` takes."""
     chosen = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     settings = _recipe(model, chosen)
     folder = out or Path("runs") / model

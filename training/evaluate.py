@@ -58,7 +58,7 @@ class Evaluation:
 @click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(*, model: str, data: str, server: str, as_json: bool) -> None:
-    """Asks a running server about every test picture of a data set, as PNG files, and scores MODEL's answers."""
+    """Ask a running server about every test picture of a data set, as PNG files, and score MODEL's answers."""
     evaluation = asyncio.run(ask(model, choose(data), server))
     click.echo(_json(evaluation) if as_json else _text(evaluation))
 

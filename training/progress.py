@@ -49,6 +49,13 @@ class Progress(Callback):
             click.echo(f"{epoch}: {scores}")
             self._last_line_s = time.monotonic()
 
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Says, when a person stops the run, how to go on."""
+        if isinstance(exception, KeyboardInterrupt) and trainer.is_global_zero and trainer.current_epoch > 0:
+            click.echo(
+                f"\nstopped in epoch {trainer.current_epoch + 1}: the same command with --resume goes on from there"
+            )
+
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Removes the bar."""
         if self._bar is not None:

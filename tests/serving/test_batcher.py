@@ -32,7 +32,7 @@ def tenfold(tmp_path_factory: pytest.TempPathFactory) -> Session:
     nodes = [helper.make_node("Mul", ["x", "ten"], ["y"])]
     x, y = graphs.tensor("x", "FP32", ["n", "k"]), graphs.tensor("y", "FP32", ["n", "k"])
     path = tmp_path_factory.mktemp("tenfold") / "model.onnx"
-    return Session.open(graphs.save(path, nodes, [x], [y], ten=np.float32(10).reshape(())))
+    return Session.open(graphs.save(path, nodes, [x], [y], ten=np.full((), 10, np.float32)))
 
 
 @pytest.fixture(scope="module")

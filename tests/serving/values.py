@@ -24,12 +24,8 @@ VALUES: Final[dict[str, Sequence[object]]] = {
     "BYTES": ["", "a", "größer", "線路", "\0", "a longer text than the others \N{GRINNING FACE}"],
 }
 
-# Datatype -> struct's letter for one element.
-_LETTERS: Final = {
-    **{"BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q"},
-    **{"INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q"},
-    **{"FP16": "e", "BF16": "H", "FP32": "f", "FP64": "d"},
-}
+# Datatype -> struct's letter for one element; BYTES, the last, has none.
+_LETTERS: Final = dict(zip(VALUES, "?BHIQbhiqeHfd", strict=False))
 
 # Datatype -> the field of InferTensorContents that the protocol gives it; FP16 and BF16 have none.
 CONTENTS: Final = {

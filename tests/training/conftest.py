@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hondo.cli import main
 from protos.manifest_pb2 import ImageInput
+from training.classifier import Classifier
 from training.data import digits, idx
 
 TRAIN_PICTURES: Final = 300
@@ -82,3 +83,15 @@ def trained(idx_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = train(idx_dir, folder)
     assert result.exit_code == 0, result.output
     return folder
+
+
+def cut_off(monkeypatch: pytest.MonkeyPatch, after_epochs: int, by: BaseException) -> None:
+    """Ends the next training while it validates the epoch after so many."""
+    measure = Classifier.validation_step
+
+    def validation_step(classifier: Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+        if classifier.current_epoch == after_epochs:
+            raise by
+        measure(classifier, batch)
+
+    monkeypatch.setattr(Classifier, "validation_step", validation_step)

@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.training.conftest import hondo, train
+from tests.training.conftest import cut_off, hondo, train
 from training import run
 
 
@@ -65,6 +66,19 @@ def test_resumes_with_the_same_settings(idx_dir: Path, trained: Path, tmp_path: 
     result = train(idx_dir, tmp_path, "--resume", "--epochs", 9, "--seed", 3)
     assert result.exit_code == 2
     assert "recipe.epochs is 9, was 4; seed is 3, was 0" in result.output
+
+
+def test_says_how_to_go_on_after_ctrl_c(idx_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that a person stops says how it is resumed, and fails."""
+    cut_off(monkeypatch, after_epochs=1, by=KeyboardInterrupt())
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        result = train(idx_dir, tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, handler)  # Lightning lets nobody interrupt it twice
+    assert result.exit_code == 1
+    assert "stopped in epoch 2: the same command with --resume goes on from there" in result.output
+    assert not run.is_finished(tmp_path)
 
 
 @pytest.mark.parametrize("option", [("--epochs", 0), ("--learning-rate", 0), ("--seed", -1), ("--seed", 2**32)])

@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from tests.training.conftest import train
+from tests.training.conftest import cut_off, train
 from training import run
 from training.checkpoint import Facts
 from training.classifier import VALIDATION_LOSS, Classifier
 from training.data.choice import choose
 from training.fit import Devices, fit
 from training.recipe import Recipe, find
+
+
+class PowerCutError(Exception):
+    """What ends a run in the middle of an epoch."""
 
 
 def content(folder: Path, which: str) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def test_resumed_run_ends_like_an_uninterrupted_one(
     """A run that was cut off and resumed has the same weights, average and optimiser at its end, to the bit."""
     folder = tmp_path / "cut"
     with monkeypatch.context() as patched:
-        patched.setattr(Classifier, "validation_step", _power_cut_after(batches=2))
+        cut_off(patched, after_epochs=2, by=PowerCutError())
         assert isinstance(train(idx_dir, folder).exception, PowerCutError)
     assert not run.is_finished(folder)
     resumed = train(idx_dir, folder, "--resume")
@@ -66,24 +70,6 @@ def test_resumed_run_ends_like_an_uninterrupted_one(
     assert_equal(content(folder, run.LAST)["current_model_state"], content(trained, run.LAST)["current_model_state"])
     assert_equal(content(folder, run.LAST)["optimizer_states"], content(trained, run.LAST)["optimizer_states"])
     assert column(folder, VALIDATION_LOSS) == column(trained, VALIDATION_LOSS)
-
-
-class PowerCutError(Exception):
-    """What ends a run in the middle of an epoch."""
-
-
-def _power_cut_after(batches: int) -> Any:
-    measure = Classifier.validation_step
-    left = batches
-
-    def validation_step(classifier: Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> None:
-        nonlocal left
-        if not left:
-            raise PowerCutError
-        left -= 1
-        measure(classifier, batch)
-
-    return validation_step
 
 
 def test_best_checkpoint_has_the_averaged_weights(trained: Path) -> None:

@@ -21,8 +21,8 @@ RECIPE = Recipe(
     batch_size=256,
     learning_rate=3e-3,
     warmup=0.1,
-    weight_decay=0.01,
+    weight_decay=0.05,
     patience_epochs=30,
-    average_decay=0.999,
+    average_decay=0.9995,
     validation=1 / 12,
 )
