@@ -33,7 +33,7 @@ class ResourceExhausted(HondoError):
 class Overloaded(ResourceExhausted):
     """More is asked than the server can do; nothing was begun, and the same request may succeed later."""
 
-    def __init__(self, text: str, retry_after_s: float) -> None:
+    def __init__(self, text: str, retry_after_s: float = 0.0) -> None:
         super().__init__(text)
         self.retry_after_s = retry_after_s
 

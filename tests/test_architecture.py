@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).parent.parent
 # Room -> what its files may import, beside the standard library and the room itself.
 MAY_IMPORT: Final = {
     "protos": {"google.protobuf", "grpc"},
-    "hondo": {"protos", "google.protobuf", "grpc", "numpy", "PIL", "click"},
+    "hondo": {"protos", "google.protobuf", "google.rpc", "grpc", "numpy", "PIL", "click"},
     "training": {
         *{"hondo", "protos", "google.protobuf", "numpy", "PIL", "click"},
         *{"torch", "lightning", "torchmetrics", "kornia", "sklearn", "tqdm"},
