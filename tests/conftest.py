@@ -32,6 +32,7 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models = tmp_path_factory.mktemp("models")
     artifacts.write_classifier(models, "side", 1)
     artifacts.write_classifier(models, "side", 2)
+    artifacts.write_two_graphs(models)
     graphs.join(models / "join" / "1" / "model.onnx")
     graphs.add(models / "add" / "1" / "model.onnx")
     graphs.fragile(models / "fragile" / "1" / "model.onnx")

@@ -197,6 +197,6 @@ def predict(net: nn.Module, pixels: Pixels, images_NHWC: NDArray[np.uint8]) -> N
     """Gives the class of each picture, i64[N]."""
     with torch.inference_mode():
         starts = range(0, len(images_NHWC), _TEST_BATCH)
-        batches = [torch.from_numpy(images_NHWC[start : start + _TEST_BATCH]) for start in starts]
+        batches = [torch.tensor(images_NHWC[start : start + _TEST_BATCH]) for start in starts]
         class_N = torch.cat([net(pixels(image_NHWC)).argmax(1) for image_NHWC in batches])
         return class_N.numpy()

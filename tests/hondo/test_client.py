@@ -47,6 +47,13 @@ def no_server() -> Iterator[str]:
         yield f"127.0.0.1:{taken.getsockname()[1]}"
 
 
+@pytest.fixture
+def mute() -> Iterator[str]:
+    """The address of somebody who takes connections, but never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
 @pytest.fixture(scope="module")
 def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a server whose classifier fails at run time for all but its golden samples."""
@@ -194,22 +201,15 @@ def test_failure_of_the_server_says_nothing_of_its_inside(failing: str) -> None:
     assert str(raised.value) == "internal error; the server's log says more"
 
 
-@pytest.fixture
-def silent() -> Iterator[str]:
-    """The HOST:PORT of a socket that takes connections and never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
-
-
-def test_deadline_is_held(silent: str) -> None:
-    """A call that takes longer than the client's patience raises DeadlineExceeded."""
-    with Client(silent, timeout_s=0.2) as client, pytest.raises(DeadlineExceeded):
+def test_deadline_is_held(mute: str) -> None:
+    """A call that is not answered within the client's patience raises DeadlineExceeded."""
+    with Client(mute, timeout_s=0.2) as client, pytest.raises(DeadlineExceeded):
         client.classify([TOP])
 
 
-async def test_deadline_is_held_async(silent: str) -> None:
+async def test_deadline_is_held_async(mute: str) -> None:
     """So it is with asyncio."""
-    async with AsyncClient(silent, timeout_s=0.2) as client:
+    async with AsyncClient(mute, timeout_s=0.2) as client:
         with pytest.raises(DeadlineExceeded):
             await client.classify([TOP])
 

@@ -1,4 +1,3 @@
-import resource
 import time
 import tracemalloc
 from typing import Final
@@ -112,14 +111,13 @@ def test_bomb_is_refused_unopened(kind: str, side: int) -> None:
     data = bomb(kind, side)
     assert len(data) < 2_000
     tracemalloc.start()
-    before_kib, started_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    started_s = time.perf_counter()
     assert "pixels, at most 50,000,000" in refused(data)
-    took_s, grown_kib = time.perf_counter() - started_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    took_s = time.perf_counter() - started_s
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert took_s < 1
     assert peak_bytes < 2 * 2**20
-    assert grown_kib < 20 * 2**10
 
 
 def decodes_or_refuses(data: bytes) -> None:

@@ -75,6 +75,23 @@ def write_classifier(models: Path, name: str = "side", version: int = 1, *, only
     return folder
 
 
+def write_two_graphs(models: Path, name: str = "two") -> Path:
+    """Writes an artifact of two graphs, `encode` and `step`, both y = x; gives its folder."""
+    folder = models / name / "1"
+    roles = ("encode", "step")
+    x = np.array([1, 2, 3], np.float32)
+    files = [graphs.same(folder / f"{role}.onnx", "FP32", ["n"]) for role in roles]
+    write_golden(folder, {f"{role}/{tensor}": x for role in roles for tensor in ("in/x", "out/y")})
+    manifest = Manifest(
+        name=name,
+        version=1,
+        graphs=[Graph(role=role, file=describe(file)) for role, file in zip(roles, files, strict=True)],
+        golden=describe(folder / GOLDEN),
+    )
+    write_manifest(folder, manifest)
+    return folder
+
+
 def write_golden(folder: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     """Writes or overwrites the golden samples of an artifact, by the names that the manifest's contract gives them."""
     np.savez(folder / GOLDEN, allow_pickle=False, **arrays)

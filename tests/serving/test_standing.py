@@ -1,0 +1,106 @@
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
+from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+
+from protos.rpc import HONDO, INFERENCE
+from tests.serving.artifacts import LABELS
+from tests.serving.asking import PATIENCE_S, call_of
+from tests.serving.process import serving
+
+SERVICES = {HONDO.full_name, INFERENCE.full_name, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+NAMES = ["", HONDO.full_name, INFERENCE.full_name, "side", "join"]
+
+
+def check(channel: grpc.Channel, name: str) -> int:
+    """Gives the health of a name, once."""
+    call: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
+        "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+    )
+    return call(HealthCheckRequest(service=name), timeout=PATIENCE_S).status
+
+
+def watch(channel: grpc.Channel, name: str) -> Iterator[int]:
+    """Gives the health of a name, and again whenever it changes."""
+    call: grpc.UnaryStreamMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_stream(
+        "/grpc.health.v1.Health/Watch", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
+    )
+    return (answer.status for answer in call(HealthCheckRequest(service=name), timeout=PATIENCE_S))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_served_is_serving(channel: grpc.Channel, name: str) -> None:
+    """The server, its services and each of its models are SERVING under their names."""
+    assert check(channel, name) == HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize("name", ["nobody", "hondo.v1", "side/1"])
+def test_unknown_name_is_not_found(channel: grpc.Channel, name: str) -> None:
+    """The health of what is not there is NOT_FOUND."""
+    with pytest.raises(grpc.RpcError) as raised:
+        check(channel, name)
+    assert call_of(raised.value).code() is grpc.StatusCode.NOT_FOUND
+
+
+def test_watching_the_unknown_says_so(channel: grpc.Channel) -> None:
+    """To watch what is not there yet is no error, as the health protocol demands."""
+    assert next(watch(channel, "nobody")) == HealthCheckResponse.SERVICE_UNKNOWN
+
+
+def test_watchers_see_the_stop(models_dir: Path, tmp_path: Path) -> None:
+    """A stop tells every watcher NOT_SERVING, then ends the streams, and does not wait for the watchers to leave."""
+    with serving(models_dir, tmp_path / "log") as process, grpc.insecure_channel(process.address) as channel:
+        streams = [watch(channel, name) for name in NAMES]
+        assert [next(stream) for stream in streams] == [HealthCheckResponse.SERVING] * len(NAMES)
+        process.popen.send_signal(signal.SIGTERM)
+        assert [next(stream) for stream in streams] == [HealthCheckResponse.NOT_SERVING] * len(NAMES)
+        assert [list(stream) for stream in streams] == [[]] * len(NAMES)
+        assert process.popen.wait(PATIENCE_S) == 0
+
+
+def test_reflection_does_not_hold_up_the_stop(models_dir: Path, tmp_path: Path) -> None:
+    """A reflection stream that its client keeps open ends with the server."""
+    with serving(models_dir, tmp_path / "log") as process, grpc.insecure_channel(process.address) as channel:
+        database = ProtoReflectionDescriptorDatabase(channel)
+        assert set(database.get_services()) == SERVICES
+        process.popen.send_signal(signal.SIGTERM)
+        assert process.popen.wait(10) == 0  # the calls in flight could have half a minute
+
+
+def test_reflection_lists_the_services(channel: grpc.Channel) -> None:
+    """Reflection lists the typed service, the open protocol, health and itself."""
+    assert set(ProtoReflectionDescriptorDatabase(channel).get_services()) == SERVICES
+
+
+def test_reflection_alone_suffices_to_call(channel: grpc.Channel) -> None:
+    """A client that knows nothing but the address finds a method, builds its request and reads its answer."""
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    method = pool.FindServiceByName("hondo.v1.Hondo").FindMethodByName("GetModel")
+    request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
+    call: grpc.UnaryUnaryMultiCallable[Message, Message] = channel.unary_unary(
+        "/hondo.v1.Hondo/GetModel", lambda message: message.SerializeToString(), response.FromString
+    )
+    answer = json_format.MessageToDict(call(request(model="side"), timeout=PATIENCE_S))
+    assert answer["model"]["version"] == 2
+    assert answer["model"]["manifest"]["classification"]["labels"] == list(LABELS)
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES | {"inference.ModelInferRequest", "hondo.v1.Manifest"}))
+def test_reflection_describes_each_symbol(channel: grpc.Channel, name: str) -> None:
+    """Every service that is listed, and every message, can be described."""
+    call: grpc.StreamStreamMultiCallable[ServerReflectionRequest, ServerReflectionResponse] = channel.stream_stream(
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+        ServerReflectionRequest.SerializeToString,
+        ServerReflectionResponse.FromString,
+    )
+    (answer,) = call(iter([ServerReflectionRequest(file_containing_symbol=name)]), timeout=PATIENCE_S)
+    assert answer.WhichOneof("message_response") == "file_descriptor_response"
