@@ -63,7 +63,7 @@ class ParityError(HondoError):
 
 
 class MissingData(HondoError):
-    """A data set is not where it was looked for."""
+    """A data set is not where it was looked for, or not whole."""
 
 
 # Only what crosses the wire is listed. Looked up along the class's bases, so InvalidImage is INVALID_ARGUMENT.

@@ -26,7 +26,7 @@ def tour(*, into: Path) -> None:
     started_s = time.monotonic()
     shutil.rmtree(into, ignore_errors=True)
     run, models = into / "run", into / "models"
-    _step("train", _MODEL, "--out", str(run), "--epochs", "12")
+    _step("train", _MODEL, "--data", "digits", "--epochs", "12", "--batch-size", "64", "--out", str(run))
     _step("export", str(run), "--to", str(models))
     click.echo(f"$ hondo serve {models} &")
     with process.serving(models) as server:

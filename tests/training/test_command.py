@@ -3,12 +3,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 import pytest
 import torch
 
 from tests.training.conftest import cut_off, hondo, train
 from training import run
+
+_PATIENCE_S: Final = 240
 
 
 def test_says_what_it_does(idx_dir: Path, tmp_path: Path) -> None:
@@ -100,15 +103,25 @@ def test_two_processes_train_one_net(idx_dir: Path, tmp_path: Path) -> None:
     """Two processes share the work, end as one run, and only the first writes and speaks."""
     command = [sys.executable, "-W", "error", "-m", "hondo.cli", "train", "lenet5"]
     few = ["--epochs", "2", "--batch-size", "64", "--accelerator", "cpu", "--devices", "2", "--strategy", "ddp"]
-    finished = subprocess.run(
-        [*command, "--data", str(idx_dir), "--out", str(tmp_path), *few],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert finished.stdout.count("training on cpu, 2 processes") == 1
-    assert finished.stdout.count("test error") == 1
+    output = _output_of([*command, "--data", str(idx_dir), "--out", str(tmp_path), *few])
+    assert output.count("training on cpu, 2 processes") == 1
+    assert output.count("test error") == 1
     state = torch.load(run.checkpoint_path(tmp_path, run.LAST), weights_only=True)
     assert state["global_step"] == 2 * (275 // 64)
     assert run.load(tmp_path).parameters == 61_706
+
+
+def _output_of(command: list[str]) -> str:
+    """Gives what a command prints, once it and its children succeeded."""
+    pipe, one_thread = subprocess.PIPE, {**os.environ, "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=subprocess.STDOUT, text=True, env=one_thread, start_new_session=True
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            raise AssertionError(f"it did not end within {_PATIENCE_S} s:\n{output}") from None
+    assert process.returncode == 0, output
+    return output
