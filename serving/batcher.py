@@ -133,7 +133,7 @@ class Batcher:
                 self._changed.notify()
         if not self._threads and not self._pumping:
             self._pumping = True
-            self._loop.call_soon(self._pump)
+            self._loop.call_soon(self._pump, 0)
 
     def _overloaded(self) -> Overloaded:
         waiting, most = self._queue.rows, self._queueing.max_rows
@@ -152,12 +152,16 @@ class Batcher:
             self.outcomes[outcome] += 1
             return True
 
-    def _pump(self) -> None:
-        """Runs one batch on the event loop, and comes again as long as there is work."""
+    def _pump(self, seen_rows: int) -> None:
+        """Runs a batch on the event loop once a turn of the loop brought no more company; comes again while there is work."""
+        waiting_rows = self._queue.rows
+        if seen_rows < waiting_rows < self._sizes.largest:
+            self._loop.call_soon(self._pump, waiting_rows)
+            return
         if shares := self._queue.take(self._sizes):
             self._run(shares)
         if self._queue.rows:
-            self._loop.call_soon(self._pump)
+            self._loop.call_soon(self._pump, 0)
         else:
             self._pumping = False
 
