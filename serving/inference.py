@@ -82,12 +82,9 @@ class InferenceService:
         model = self._find(request.model_name, request.model_version)
         session = _only_session(model)
         _check_parameters(request)
-        feeds = read_inputs(request, session.inputs)
-        outputs = wanted_outputs(request, session.outputs)
-        arrays = await asyncio.get_running_loop().run_in_executor(self._workers, session.run, feeds, outputs)
         response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
-        typed = bool(request.inputs) and not request.raw_input_contents
-        write_outputs(response, arrays, session.outputs, typed=typed)
+        # Large tensors take long to read and write, too: strings above all.
+        await asyncio.get_running_loop().run_in_executor(self._workers, _run, session, request, response)
         return response
 
     def _find(self, name: str, version: str) -> Model:
@@ -96,6 +93,14 @@ class InferenceService:
         if version and not (version.isascii() and version.isdecimal() and len(version) < 20 and int(version)):
             raise ModelNotFound(f"model {name[:100]!r} has no version {version[:20]!r}: versions are numbers from 1")
         return self._catalog.find(name, int(version or 0))
+
+
+def _run(session: Session, request: ModelInferRequest, response: ModelInferResponse) -> None:
+    """Adds a graph's outputs for a request to the response."""
+    feeds = read_inputs(request, session.inputs)
+    arrays = session.run(feeds, wanted_outputs(request, session.outputs))
+    typed = bool(request.inputs) and not request.raw_input_contents
+    write_outputs(response, arrays, session.outputs, typed=typed)
 
 
 def _only_session(model: Model) -> Session:
