@@ -1,8 +1,13 @@
 """The Open Inference Protocol v2 on the catalog: tensors in, tensors out, for every loaded graph."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
 from importlib.metadata import version as package_version
+from typing import Final, TypeVar
 
+from hondo.artifact import Tensors
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
 from protos.inference_pb2 import (
     InferParameter,
@@ -20,11 +25,17 @@ from protos.inference_pb2 import (
     ServerReadyResponse,
 )
 from serving.catalog import MODEL, Catalog, Model
+from serving.datatypes import BYTES
 from serving.queue import Priority
 from serving.session import Session
 from serving.tensors import wanted_outputs, write_outputs
 
+T = TypeVar("T")
+
 _PLATFORM = "onnxruntime_onnx"  # as Triton calls it
+
+# Contents beyond this are taken apart or copied off the event loop: it takes longer than the change of threads.
+_LONG_BYTES: Final = 128 * 1024
 
 # Parameters of Triton's that change what a request means: to ignore them would answer another question.
 _UNSUPPORTED = (
@@ -39,8 +50,9 @@ _UNSUPPORTED = (
 class InferenceService:
     """The methods of `inference.GRPCInferenceService`."""
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, workers: Executor) -> None:
         self._catalog = catalog
+        self._workers = workers
 
     async def server_live(self, _request: ServerLiveRequest) -> ServerLiveResponse:
         """Says that the process is alive."""
@@ -80,15 +92,22 @@ class InferenceService:
         model = self._find(request.model_name, request.model_version)
         session = _only_session(model)
         _check_parameters(request)
-        feeds = model.reader(MODEL).read(request)
         outputs = wanted_outputs(request, session.outputs)
+        feeds = await self._done(_is_long_to_read(request, session), model.reader(MODEL).read, request)
         arrays = await model.batcher(MODEL).run(
             feeds, outputs, priority=_priority(request.parameters), timeout_ms=_timeout_ms(request.parameters)
         )
         response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
         typed = bool(request.inputs) and not request.raw_input_contents
-        write_outputs(response, arrays, session.outputs, typed=typed)
+        write = partial(write_outputs, response, arrays, session.outputs, typed=typed)
+        await self._done(_is_long_to_write(arrays), write)
         return response
+
+    async def _done(self, is_long: bool, function: Callable[..., T], *args: object) -> T:
+        """Calls a function; off the event loop where it takes long."""
+        if is_long:
+            return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
+        return function(*args)
 
     def _find(self, name: str, version: str) -> Model:
         if not name:
@@ -96,6 +115,16 @@ class InferenceService:
         if version and not (version.isascii() and version.isdecimal() and len(version) < 20 and int(version)):
             raise ModelNotFound(f"model {name[:100]!r} has no version {version[:20]!r}: versions are numbers from 1")
         return self._catalog.find(name, int(version or 0))
+
+
+def _is_long_to_read(request: ModelInferRequest, session: Session) -> bool:
+    """Raw numbers are read where they lie; typed contents and strings are taken apart one by one."""
+    one_by_one = not request.raw_input_contents or any(signature.datatype is BYTES for signature in session.inputs)
+    return one_by_one and request.ByteSize() > _LONG_BYTES
+
+
+def _is_long_to_write(arrays: Tensors) -> bool:
+    return sum(array.nbytes for array in arrays.values()) > _LONG_BYTES
 
 
 def _only_session(model: Model) -> Session:

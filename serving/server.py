@@ -53,7 +53,7 @@ class Server:
             Unavailable: the port cannot be had.
         """
         people = HondoService(self._catalog, self._workers, self._settings.images)
-        inference = InferenceService(self._catalog)
+        inference = InferenceService(self._catalog, self._workers)
         self._server.add_generic_rpc_handlers((handler(HONDO, people), handler(INFERENCE, inference)))
         port = self._listen()
         for model in self._catalog:

@@ -12,7 +12,7 @@ from tests.serving import artifacts, graphs
 from tests.serving.process import Process, serving
 
 # Repeatable by default; `pytest --hypothesis-profile=explore` looks for what nobody has found yet.
-hypothesis.settings.register_profile("repeatable", deadline=None, max_examples=300, derandomize=True, database=None)
+hypothesis.settings.register_profile("repeatable", deadline=None, max_examples=200, derandomize=True, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("repeatable")
 

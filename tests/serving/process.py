@@ -15,8 +15,8 @@ _PATIENCE_S: Final = 60.0
 
 
 def hondo(*arguments: str | Path) -> list[str]:
-    """Gives the command line of `hondo ARGUMENTS` on the interpreter that runs the tests."""
-    return [sys.executable, "-m", "hondo.cli", *map(str, arguments)]
+    """Gives the command line of `hondo ARGUMENTS` on this interpreter, with warnings as errors as here."""
+    return [sys.executable, "-W", "error", "-m", "hondo.cli", *map(str, arguments)]
 
 
 @dataclass(frozen=True)

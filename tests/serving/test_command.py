@@ -15,7 +15,7 @@ import pytest
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse, ServerLiveRequest
 from serving.device import CUDA_PROVIDER
 from tests.serving import artifacts, graphs
-from tests.serving.asking import PATIENCE_S, ask, call_of, infer, raw
+from tests.serving.asking import PATIENCE_S, ask, call_of, infer, raw, refusal
 from tests.serving.process import Process, hondo, serving
 
 
@@ -119,6 +119,29 @@ def test_other_calls_are_answered_while_one_computes(slow: Process) -> None:
             ask(channel, ServerLiveRequest())
         assert not running.done()
         running.result(PATIENCE_S)
+
+
+def test_other_calls_are_answered_while_one_is_read(tmp_path: Path) -> None:
+    """A request of millions of texts, slow to read, does not keep the server from answering others."""
+    graphs.same(tmp_path / "models" / "same" / "1" / "model.onnx", "BYTES", ["n"])
+    count = 3_000_000
+    texts = ModelInferRequest(model_name="same", raw_input_contents=[b"\x02\0\0\0ab" * count])
+    texts.inputs.add(name="x", datatype="BYTES", shape=[count + 1])
+    with (
+        serving(tmp_path / "models", tmp_path / "log") as process,
+        grpc.insecure_channel(process.address) as channel,
+        ThreadPoolExecutor(1) as asking,
+    ):
+        ask(channel, ServerLiveRequest())
+        running = asking.submit(refusal, channel, texts)
+        time.sleep(0.2)  # for the request to arrive
+        for _ in range(3):
+            ask(channel, ServerLiveRequest())
+        assert not running.done()
+        assert running.result(PATIENCE_S) == (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"inputs[0] 'x': {count} elements came, its shape makes {count + 1}",
+        )
 
 
 def test_ready_in_under_three_seconds(tmp_path: Path) -> None:

@@ -1,0 +1,84 @@
+"""Whatever is thrown at a server, it refuses properly, stays up, and answers the next good request."""
+
+from typing import Final
+
+import grpc
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse
+from protos.inference_pb2 import ModelInferRequest
+from protos.rpc import HONDO, INFERENCE
+from tests.serving.artifacts import LABELS
+from tests.serving.asking import PATIENCE_S, ask, call_of, infer
+from tests.serving.process import Process
+from tests.serving.requests import CLASSIFY_REQUESTS, PICTURES, damaged, infer_requests, joined
+from tests.serving.values import packed
+
+# What a caller's mistake may be answered with; above all not INTERNAL, UNKNOWN or, for a hang, DEADLINE_EXCEEDED.
+PROPER: Final = {
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.FAILED_PRECONDITION,
+}
+METHODS: Final = [*HONDO.methods, *INFERENCE.methods]
+
+
+@pytest.fixture(scope="module")
+def channel(server: Process) -> grpc.Channel:
+    """One connection for all that is thrown: a refusal must not end it."""
+    return grpc.insecure_channel(server.address)
+
+
+def check_good_requests(channel: grpc.Channel) -> None:
+    """Holds that good requests get their right answers."""
+    assert infer(channel, joined()).raw_output_contents[0] == packed("BYTES", ["a1", "größer-20"])
+    answer = ask(channel, ClassifyRequest(images=PICTURES, top_k=1))
+    assert isinstance(answer, ClassifyResponse)
+    assert [result.labels[0].name for result in answer.results] == list(LABELS)
+
+
+def check_refusal(error: grpc.RpcError) -> None:
+    """Holds that an error is the caller's, and says why."""
+    assert call_of(error).code() in PROPER, call_of(error).details()
+    assert call_of(error).details()
+
+
+def throw(channel: grpc.Channel, request: Message) -> None:
+    """Holds that a request is answered or properly refused, and the next good one answered."""
+    try:
+        ask(channel, request)
+    except grpc.RpcError as error:
+        check_refusal(error)
+    check_good_requests(channel)
+
+
+@given(request=infer_requests())
+def test_spoiled_infer_request_is_refused(channel: grpc.Channel, request: ModelInferRequest) -> None:
+    """However a ModelInfer request is spoiled, it is answered or refused as the caller's mistake."""
+    throw(channel, request)
+
+
+@given(request=CLASSIFY_REQUESTS)
+def test_spoiled_classify_request_is_refused(channel: grpc.Channel, request: ClassifyRequest) -> None:
+    """However a Classify request is spoiled, it is answered or refused as the caller's mistake."""
+    throw(channel, request)
+
+
+@given(
+    method=st.sampled_from(METHODS),
+    data=st.one_of(st.binary(max_size=64), damaged(infer_requests()), damaged(CLASSIFY_REQUESTS)),
+)
+def test_damaged_message_is_refused(channel: grpc.Channel, method: MethodDescriptor, data: bytes) -> None:
+    """Whatever bytes a method gets, they are answered or refused as the caller's mistake."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        f"/{method.containing_service.full_name}/{method.name}"
+    )
+    try:
+        call(data, timeout=PATIENCE_S)
+    except grpc.RpcError as error:
+        check_refusal(error)
+    check_good_requests(channel)
