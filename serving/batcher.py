@@ -153,7 +153,7 @@ class Batcher:
             return True
 
     def _pump(self, seen_rows: int) -> None:
-        """Runs a batch on the event loop once a turn of the loop brought no more company; comes again while there is work."""
+        """Runs a batch once a turn of the event loop brought no more company; comes again while there is work."""
         waiting_rows = self._queue.rows
         if seen_rows < waiting_rows < self._sizes.largest:
             self._loop.call_soon(self._pump, waiting_rows)
