@@ -1,6 +1,5 @@
 """The server: one port, the services on it, and a start and a stop that lose no request."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -12,6 +11,7 @@ from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
 from serving.calls import handler
 from serving.catalog import Catalog
+from serving.cores import available
 from serving.inference import InferenceService
 from serving.people import HondoService
 from serving.standing import Standing
@@ -37,7 +37,7 @@ class Server:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
         self._settings = settings
-        self._workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "work")
+        self._workers = ThreadPoolExecutor(available(), "work")
         self._server = grpc.aio.server(options=_options(settings))
         self._standing = Standing(self._server, [HONDO.full_name, INFERENCE.full_name])
 
