@@ -45,8 +45,13 @@ class Catalog:
             self._versions[model.name][model.version] = model
 
     @classmethod
-    def load(cls, folder: Path, device: Device) -> "Catalog":
+    def load(cls, folder: Path, device: Device, cores: int | None = None) -> "Catalog":
         """Loads every NAME/VERSION below `folder`.
+
+        Args:
+            folder: where the models are.
+            device: CPU or CUDA, as `device.choose` gives it.
+            cores: how many to compute with; all that the process may use, unless given.
 
         Raises:
             InvalidArtifact: there is none, or one of them does not load; the text names all that do not.
@@ -58,7 +63,7 @@ class Catalog:
         broken: list[str] = []
         for place in places:
             try:
-                models.append(_load(place, device))
+                models.append(_load(place, device, cores))
             except InvalidArtifact as error:
                 broken.append(str(error))
         if broken:
@@ -115,15 +120,16 @@ def _hint(folder: Path) -> str:
     return ""
 
 
-def _load(place: Path, device: Device) -> Model:
+def _load(place: Path, device: Device, cores: int | None) -> Model:
     name, version = place.parent.name, int(place.name)
     if (place / artifact.MANIFEST).exists():
         read = artifact.read(place)
-        sessions = {graph.role: Session.open(read.graph_path(graph.role), device) for graph in read.manifest.graphs}
+        roles = [graph.role for graph in read.manifest.graphs]
+        sessions = {role: Session.open(read.graph_path(role), device, cores) for role in roles}
         for role, session in sessions.items():
             _check_golden(read, role, session)
         return Model(name, version, sessions, read)
-    return Model(name, version, {MODEL: Session.open(_bare_graph(place), device)}, None)
+    return Model(name, version, {MODEL: Session.open(_bare_graph(place), device, cores)}, None)
 
 
 def _bare_graph(place: Path) -> Path:
