@@ -35,11 +35,17 @@ _RETRY: Final = {
     "initialBackoff": "0.1s",
     "maxBackoff": "1s",
     "backoffMultiplier": 2,
-    "retryableStatusCodes": ["UNAVAILABLE"],
+    # A server that stops answers CANCELLED, not UNAVAILABLE, to calls that it has not begun (grpc/grpc#41785). What the
+    # caller cancels is never made again.
+    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
 }
 _OPTIONS: Final = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    # By default a call with a request beyond 256 KiB is not made again.
+    ("grpc.per_rpc_retry_buffer_size", 2**31 - 1),
+    # A connection that meets a process just as it ends fails. After the default, 1 s, all attempts have been made.
+    ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": _RETRY}]})),
 ]
 

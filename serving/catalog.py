@@ -72,6 +72,11 @@ class Catalog:
     def load(cls, folder: Path, device: Device, wishes: Wishes = Wishes()) -> "Catalog":
         """Loads every NAME/VERSION below `folder`.
 
+        Args:
+            folder: where the models are.
+            device: CPU or CUDA, as `device.choose` gives it.
+            wishes: what the user settled of how to run them.
+
         Raises:
             InvalidArtifact: there is none, or one of them does not load; the text names all that do not.
         """
@@ -146,13 +151,13 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
         return Model(name, version, plans, read)
-    session = Session.open(_bare_graph(place), device, wishes.threads)
+    session = Session.open(_bare_graph(place), device, wishes.run_threads)
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
 
 
 def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
-    session = Session.open(read.graph_path(role), device, wishes.threads)
+    session = Session.open(read.graph_path(role), device, wishes.run_threads)
     _check_golden(read, role, session)
     inputs, _ = read.golden(role)
     return plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)

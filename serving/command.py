@@ -1,20 +1,29 @@
-"""`hondo serve`: the server as a process."""
+"""`hondo serve`: the server as a process, or as several that share its port."""
 
 import asyncio
 import logging
 import signal
+import sys
 import time
 from pathlib import Path
+from typing import Final
 
 import click
 
 from serving.batcher import Queueing
 from serving.catalog import Catalog
+from serving.cores import available
 from serving.device import Device, choose
 from serving.plan import Wishes
+from serving.port import reserved
 from serving.server import Server, Settings
+from serving.supervisor import Restarts, Supervisor
+from serving.worker import say_ready, watch_supervisor
 
 _log = logging.getLogger(__name__)
+
+# What a worker may take to end beyond the wait for its calls, seconds.
+_END_S: Final = 5.0
 
 
 @click.command()
@@ -80,7 +89,22 @@ _log = logging.getLogger(__name__)
     show_default="measured",
     help="Runs side by side for each graph; 0 runs on the event loop.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes that share the port; each connection is with one of them.",
+)
+@click.option(
+    "--cores",
+    type=click.IntRange(min=1),
+    help="Cores that each process works on.  [default: all it may use, shared among the workers]",
+)
+@click.option("--worker", type=int, hidden=True, help="Which of several workers this process is.")
+@click.pass_context
 def serve(
+    context: click.Context,
     *,
     models: Path,
     host: str,
@@ -94,6 +118,9 @@ def serve(
     queue_timeout_ms: float | None,
     threads: int | None,
     instances: int | None,
+    workers: int,
+    cores: int | None,
+    worker: int | None,
 ) -> None:
     """Serve every NAME/VERSION/*.onnx below the folder MODELS over gRPC.
 
@@ -101,28 +128,76 @@ def serve(
     reflection, all on one port. SIGTERM or Ctrl-C stops it once the calls in flight are answered.
     """
     started_s = time.monotonic()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    name = f" worker {worker}:" if worker else ""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s{name} %(message)s")
+    if workers > 1:
+        asyncio.run(_supervise(context, started_s))
+        return
     queueing = Queueing(max_rows=max_queue_rows, max_wait_ms=max_wait_ms, timeout_ms=queue_timeout_ms)
     settings = Settings(
-        host=host, port=port, drain_s=drain_seconds, max_message_bytes=max_message_mb * 2**20, queueing=queueing
+        host=host,
+        port=port,
+        drain_s=drain_seconds,
+        max_message_bytes=max_message_mb * 2**20,
+        cores=cores,
+        queueing=queueing,
+        port_shared=worker is not None,
     )
     chosen = choose(Device(device))
-    wishes = Wishes(max_batch_size=max_batch_size, threads=threads, instances=instances)
+    wishes = Wishes(cores=cores, max_batch_size=max_batch_size, threads=threads, instances=instances)
     catalog = Catalog.load(models, chosen, wishes)
     asyncio.run(_serve(catalog, settings, chosen, started_s))
 
 
 async def _serve(catalog: Catalog, settings: Settings, device: Device, started_s: float) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = _stop_asked()
     server = Server(catalog, settings)
     port = await server.start()
     for model in catalog:
         _log.info("serving %s version %d%s", model.name, model.version, f": {model.task}" if model.task else "")
     took_s = time.monotonic() - started_s
-    _log.info("ready on %s:%d, device %s, after %.1f s", settings.host, port, device, took_s)
+    if settings.port_shared:
+        watch_supervisor(stop)
+        say_ready()
+        _log.info("up, device %s, after %.1f s", device, took_s)
+    else:
+        _log.info("ready on %s:%d, device %s, after %.1f s", settings.host, port, device, took_s)
     await stop.wait()
     _log.info("stopping: no new calls, waiting for those in flight")
     await server.stop()
     _log.info("stopped")
+
+
+async def _supervise(context: click.Context, started_s: float) -> None:
+    asked = context.params
+    host, workers = asked["host"], asked["workers"]
+    with reserved(host, asked["port"]) as port:
+        supervisor = Supervisor(
+            [_worker_command(context, port, number) for number in range(1, workers + 1)],
+            Restarts(),
+            patience_s=asked["drain_seconds"] + _END_S,
+            on_ready=lambda: _log.info(
+                "ready on %s:%d, %d workers, after %.1f s", host, port, workers, time.monotonic() - started_s
+            ),
+        )
+        await supervisor.run(_stop_asked())
+    _log.info("stopped")
+
+
+def _stop_asked() -> asyncio.Event:
+    """Gives what SIGTERM or Ctrl-C sets."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _worker_command(context: click.Context, port: int, number: int) -> list[str]:
+    """Gives the command line of a worker: this one's own, but for what workers share or tells them apart."""
+    workers = context.params["workers"]
+    cores = context.params["cores"] or available() // workers + (number <= available() % workers)
+    values = {**context.params, "port": port, "workers": 1, "cores": max(1, cores), "worker": number}
+    options = [option for option in context.command.params if isinstance(option, click.Option)]
+    named = [(option.opts[0], values[option.name or ""]) for option in options]
+    given = [f"{name}={value}" for name, value in named if value is not None]
+    return [sys.executable, "-m", "hondo.cli", "serve", *given, "--", str(values["models"])]

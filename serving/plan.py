@@ -28,11 +28,23 @@ _INLINE_S: Final = 1e-3
 class Wishes:
     """What the user settled; None leaves it to the measurement."""
 
+    # Cores to compute with; all that the process may use unless given.
+    cores: int | None = None
     max_batch_size: int = 32
     # Threads that compute one run on the CPU.
     threads: int | None = None
     # Runs side by side; 0 runs on the event loop.
     instances: int | None = None
+
+    @property
+    def usable_cores(self) -> int:
+        """Cores to compute with."""
+        return self.cores or available()
+
+    @property
+    def run_threads(self) -> int:
+        """Threads that compute a run as long as nothing was measured."""
+        return self.threads or self.usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
     Raises:
         InvalidArtifact: it fails at one of the sizes.
     """
-    threads = wishes.threads or available()
+    threads = wishes.run_threads
     reason = _why_alone(session, sample, proved=proved)
     if sample is None or reason:
         _log.info("%s: each request runs alone: %s", session.path, reason)
@@ -72,15 +84,17 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
         sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
     except Exception as error:
         raise InvalidArtifact(f"{session.path} does not run at every batch size: {error}") from error
-    instances = _instances(sizes, device, threads) if wishes.instances is None else wishes.instances
+    instances = (
+        _instances(sizes, device, wishes.usable_cores // threads) if wishes.instances is None else wishes.instances
+    )
     _log.info("%s: %s; %s of %d threads", session.path, sizes, instances or "on the event loop", threads)
     return Plan(session, sizes, instances)
 
 
-def _instances(sizes: Sizes, device: Device, threads: int) -> int:
+def _instances(sizes: Sizes, device: Device, most: int) -> int:
     if sizes.run_s[-1] < _INLINE_S:
         return 0
-    return 1 if device is Device.CUDA else max(1, available() // threads)
+    return 1 if device is Device.CUDA else max(1, most)
 
 
 def _runner(session: Session, sample: Sample) -> Callable[[int], Callable[[], object]]:

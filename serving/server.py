@@ -1,21 +1,26 @@
 """The server: one port, the services on it, and a start and a stop that lose no request."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Final
 
 import grpc
 import grpc.aio
 
-from hondo.errors import Unavailable
 from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
 from serving.batcher import Queueing
 from serving.calls import handler
 from serving.catalog import Catalog
+from serving.cores import available
 from serving.inference import InferenceService
 from serving.people import HondoService
+from serving.port import refused
 from serving.standing import Standing
+
+# Where processes share a port, each asks its clients to connect again after so long (no call is lost by that): else all
+# connections would stay with those processes that were there when another one ended.
+_CONNECTION_AGE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +34,10 @@ class Settings:
     max_message_bytes: int = 64 * 2**20
     # How long a stop waits for the calls in flight, seconds.
     drain_s: float = 30.0
+    # How many cores to work on; all that the process may use, unless given.
+    cores: int | None = None
+    # Whether other processes serve on the same port.
+    port_shared: bool = False
     images: Limits = field(default_factory=Limits)
     queueing: Queueing = field(default_factory=Queueing)
 
@@ -39,7 +48,7 @@ class Server:
     def __init__(self, catalog: Catalog, settings: Settings) -> None:
         self._catalog = catalog
         self._settings = settings
-        self._workers = ThreadPoolExecutor(len(os.sched_getaffinity(0)), "work")
+        self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
         self._server = grpc.aio.server(options=_options(settings))
         self._standing = Standing(self._server, [HONDO.full_name, INFERENCE.full_name])
 
@@ -64,11 +73,11 @@ class Server:
         return port
 
     def _listen(self) -> int:
-        address = f"{self._settings.host}:{self._settings.port}"
+        host, port = self._settings.host, self._settings.port
         try:
-            return self._server.add_insecure_port(address)
+            return self._server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
-            raise Unavailable(f"cannot listen on {address}: is another server there? Try another --port") from error
+            raise refused(host, port) from error
 
     async def stop(self) -> None:
         """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
@@ -83,6 +92,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
-        # A second server on the same port must fail, not take half of the connections.
-        ("grpc.so_reuseport", 0),
+        # A second server on the same port must fail, not take half of the connections, unless that is wanted.
+        ("grpc.so_reuseport", int(settings.port_shared)),
+        *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.port_shared else []),
     ]

@@ -1,7 +1,6 @@
 """One ONNX graph, ready to run on ONNX Runtime: the code that serves, and the code that the export gate runs."""
 
 import ctypes
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from hondo.artifact import Tensors
 from hondo.errors import DeviceUnavailable, InvalidArtifact, InvalidRequest
+from serving.cores import available
 from serving.datatypes import BF16, BY_ONNX, BYTES, Datatype
 from serving.device import CPU_PROVIDER, CUDA_PROVIDER, Device
 
@@ -67,7 +67,7 @@ class Session:
             DeviceUnavailable: the graph did not come up on the device.
         """
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or len(os.sched_getaffinity(0))
+        options.intra_op_num_threads = threads or available()
         options.log_severity_level = 4  # failures come as exceptions; the default prints each a second time
         # Idle compute threads that spin take the cores from the gRPC threads.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_READY: Final = re.compile(r"ready on (\S+), device (\w+), after ([\d.]+) s")
+_READY: Final = re.compile(r"ready on (\S+), (?:device \w+|\d+ workers), after ([\d.]+) s")
 _PATIENCE_S: Final = 60.0
 
 
@@ -50,7 +50,7 @@ def _wait_until_ready(popen: "subprocess.Popen[bytes]", log: Path) -> tuple[str,
     while time.monotonic() < give_up_s:
         ready = _READY.search(log.read_text())
         if ready is not None:
-            return ready[1], float(ready[3])
+            return ready[1], float(ready[2])
         if popen.poll() is not None:
             break
         time.sleep(0.02)
