@@ -261,7 +261,7 @@ def test_worker_has_at_least_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def parsed(line: list[str]) -> dict[str, object]:
     """Gives what `hondo serve` makes of a command line."""
-    assert line[:4] == [*hondo("serve")]
+    assert line[:4] == [sys.executable, "-m", "hondo.cli", "serve"]
     context: click.Context = command.serve.make_context("serve", line[4:])
     return context.params
 
