@@ -11,17 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
+from serving.company import Company
 from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
 from serving.sizes import Sizes
 
 T = TypeVar("T")
+
+# How long requests on the event loop wait for as many as came together before.
+_PATIENCE_S: Final = 1e-3
 
 
 class Outcome(StrEnum):
@@ -59,7 +63,9 @@ class Batcher:
         self._changed = threading.Condition(threading.Lock())
         self._running = 0
         self._idle_since_s = 0.0
-        self._pumping = False
+        self._company = Company()
+        self._boarding = False
+        self._patience: asyncio.TimerHandle | None = None
         self._row_s = 0.0
         self._closed = False
         self.outcomes: Counter[Outcome] = Counter()
@@ -131,9 +137,8 @@ class Batcher:
             self._queue.add(job)
             if self._running < len(self._threads):
                 self._changed.notify()
-        if not self._threads and not self._pumping:
-            self._pumping = True
-            self._loop.call_soon(self._pump, 0)
+        if not self._threads:
+            self._board_soon()
 
     def _overloaded(self) -> Overloaded:
         waiting, most = self._queue.rows, self._queueing.max_rows
@@ -152,18 +157,29 @@ class Batcher:
             self.outcomes[outcome] += 1
             return True
 
-    def _pump(self, seen_rows: int) -> None:
-        """Runs a batch once a turn of the event loop brought no more company; comes again while there is work."""
-        waiting_rows = self._queue.rows
-        if seen_rows < waiting_rows < self._sizes.largest:
-            self._loop.call_soon(self._pump, waiting_rows)
+    def _board(self) -> None:
+        """Runs what has arrived on the event loop, or waits a moment for those who are expected."""
+        self._boarding = False
+        if self._queue.rows >= min(self._company.expected, self._sizes.largest):
+            self._depart(in_time=True)
+        elif self._patience is None:
+            self._patience = self._loop.call_later(_PATIENCE_S, lambda: self._depart(in_time=False))
+
+    def _depart(self, *, in_time: bool) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if not self._queue.rows:
             return
-        if shares := self._queue.take(self._sizes):
-            self._run(shares)
+        self._company.came(self._queue.rows, in_time=in_time)
+        self._run(self._queue.take(self._sizes))
         if self._queue.rows:
-            self._loop.call_soon(self._pump, 0)
-        else:
-            self._pumping = False
+            self._board_soon()
+
+    def _board_soon(self) -> None:
+        if not self._boarding:
+            self._boarding = True
+            self._loop.call_soon(self._board)
 
     def _work(self) -> None:
         """What each thread does: take a batch, run it, hand out its rows; until closed and empty."""

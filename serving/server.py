@@ -1,6 +1,9 @@
 """The server: one port, the services on it, and a start and a stop that lose no request."""
 
+import asyncio
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,9 +18,12 @@ from serving.catalog import Catalog
 from serving.cores import available
 from serving.inference import InferenceService
 from serving.people import HondoService
-from serving.port import refused
+from serving.port import refused, reserved
 from serving.standing import Standing
 
+# grpc.aio takes calls in one after another, each through another thread and back. Several of its servers on one port,
+# each with its share of the connections, keep that wait from being the pace. Linux alone spreads connections so.
+_INTAKES: Final = 4 if sys.platform == "linux" else 1
 # Where processes share a port, each asks its clients to connect again after so long (no call is lost by that): else all
 # connections would stay with those processes that were there when another one ended.
 _CONNECTION_AGE_MS: Final = 60_000
@@ -49,8 +55,9 @@ class Server:
         self._catalog = catalog
         self._settings = settings
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
-        self._server = grpc.aio.server(options=_options(settings))
-        self._standing = Standing(self._server, [HONDO.full_name, INFERENCE.full_name])
+        self._servers = [grpc.aio.server(options=_options(settings)) for _ in range(_INTAKES)]
+        self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
+        self._port_kept = ExitStack()
 
     async def start(self) -> int:
         """Opens the port.
@@ -63,26 +70,33 @@ class Server:
         """
         people = HondoService(self._catalog, self._workers, self._settings.images)
         inference = InferenceService(self._catalog, self._workers)
-        self._server.add_generic_rpc_handlers((handler(HONDO, people), handler(INFERENCE, inference)))
+        for server in self._servers:
+            server.add_generic_rpc_handlers((handler(HONDO, people), handler(INFERENCE, inference)))
         port = self._listen()
         for model in self._catalog:
             model.open(self._settings.queueing)
         for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
             await self._standing.set_serving(name)
-        await self._server.start()
+        for server in self._servers:
+            await server.start()
         return port
 
     def _listen(self) -> int:
         host, port = self._settings.host, self._settings.port
+        if _INTAKES > 1 and not self._settings.port_shared:
+            port = self._port_kept.enter_context(reserved(host, port))
         try:
-            return self._server.add_insecure_port(f"{host}:{port}")
+            for server in self._servers:
+                port = server.add_insecure_port(f"{host}:{port}")
         except RuntimeError as error:
             raise refused(host, port) from error
+        return port
 
     async def stop(self) -> None:
         """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
         await self._standing.stop()
-        await self._server.stop(self._settings.drain_s)
+        await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
+        self._port_kept.close()
         for model in self._catalog:
             model.close()
         self._workers.shutdown()
@@ -92,7 +106,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
-        # A second server on the same port must fail, not take half of the connections, unless that is wanted.
-        ("grpc.so_reuseport", int(settings.port_shared)),
+        # Without `reserved`, a second server on the same port would take half of the connections unnoticed.
+        ("grpc.so_reuseport", int(settings.port_shared or _INTAKES > 1)),
         *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.port_shared else []),
     ]

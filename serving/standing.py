@@ -4,7 +4,7 @@ A server that stops waits for its calls; these would keep it waiting, so they en
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import AsyncIterable, Awaitable, Iterable
 from typing import Any
 
 import grpc.aio
@@ -56,17 +56,18 @@ class _Reflection(reflection.aio.ReflectionServicer):
 
 
 class Standing:
-    """Health and reflection, added to a server."""
+    """Health and reflection, added to servers."""
 
-    def __init__(self, server: grpc.aio.Server, services: list[str]) -> None:
+    def __init__(self, servers: Iterable[grpc.aio.Server], services: list[str]) -> None:
         self._end = asyncio.Event()
         self._health = _Health(self._end)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         for file in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
             POOL.AddSerializedFile(file.serialized_pb)
         names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         add_reflection = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
-        add_reflection(_Reflection(names, self._end), server)  # type: ignore[no-untyped-call]
+        for server in servers:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            add_reflection(_Reflection(names, self._end), server)  # type: ignore[no-untyped-call]
 
     async def set_serving(self, name: str) -> None:
         """Says that the server (""), a service or a model is being served."""
