@@ -1,5 +1,6 @@
 """The server: one port, the services on it, and a start and a stop that lose no request."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +18,9 @@ from serving.inference import InferenceService
 from serving.people import HondoService
 from serving.port import refused
 from serving.standing import Standing
+from serving.watchdog import Watchdog
+
+_log = logging.getLogger(__name__)
 
 # Where processes share a port, each asks its clients to connect again after so long (no call is lost by that): else all
 # connections would stay with those processes that were there when another one ended.
@@ -40,6 +44,8 @@ class Settings:
     port_shared: bool = False
     images: Limits = field(default_factory=Limits)
     queueing: Queueing = field(default_factory=Queueing)
+    # Measure how late the event loop comes to its calls, and log it at the end.
+    watchdog: bool = False
 
 
 class Server:
@@ -50,6 +56,7 @@ class Server:
         self._settings = settings
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
         self._server = grpc.aio.server(options=_options(settings))
+        self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._server, [HONDO.full_name, INFERENCE.full_name])
 
     async def start(self) -> int:
@@ -70,6 +77,8 @@ class Server:
         for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
             await self._standing.set_serving(name)
         await self._server.start()
+        if self._watchdog:
+            self._watchdog.start()
         return port
 
     def _listen(self) -> int:
@@ -81,6 +90,8 @@ class Server:
 
     async def stop(self) -> None:
         """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
+        if self._watchdog:
+            _log.info("%s", self._watchdog.stop())
         await self._standing.stop()
         await self._server.stop(self._settings.drain_s)
         for model in self._catalog:
