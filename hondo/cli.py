@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "train": _Command("training.command", "train", "Train a model on a data set.", "train"),
     "evaluate": _Command("training.evaluate", "evaluate", "Score a served model on a data set.", "train"),
     "export": _Command("export.command", "export", "Export a trained model to ONNX, with proof.", "serve-cpu,export"),
+    "bench": _Command("serving.bench.command", "bench", "Measure a server under load.", "serve-cpu,bench"),
     "demo": _Command("hondo.demo", "demo", "Serve the released models, ask them, stop."),
     "tour": _Command("hondo.tour", "tour", "Train, export, serve and ask a small model.", "serve-cpu,export"),
 }

@@ -19,15 +19,20 @@ _STOP_TIMEOUT_S = 40.0
 
 
 @contextmanager
-def serving(models: Path, *options: str) -> Iterator[str]:
+def serving(models: Path, *options: str, log_to: Path | None = None) -> Iterator[str]:
     """Runs `hondo serve` on a free port of this machine; gives its HOST:PORT once it answers, stops it at the end.
+
+    Args:
+        models: the folder of models.
+        options: further options of `hondo serve`.
+        log_to: the file that gets what it logs; unless given, that is dropped at the end.
 
     Raises:
         Unavailable: it did not come up; the text has what it logged.
     """
     address = f"127.0.0.1:{_free_port()}"
     command = [sys.executable, "-m", "hondo.cli", "serve", str(models), "--port", address.split(":")[1], *options]
-    with TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:  # noqa: S603  our own command
+    with log_to.open("w+") if log_to else TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:  # noqa: S603  our own command
         try:
             _wait_until_ready(process, address, log)
             yield address

@@ -5,6 +5,8 @@ that a busy loop never leaves the session idle; or, where a run is shorter than 
 """
 
 import asyncio
+import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 # How long requests on the event loop wait for as many as came together before.
 _PATIENCE_S: Final = 1e-3
+# Of the threads that compute; 0 is the event loop's.
+_NICENESS: Final = 5
 
 
 class Outcome(StrEnum):
@@ -183,6 +187,7 @@ class Batcher:
 
     def _work(self) -> None:
         """What each thread does: take a batch, run it, hand out its rows; until closed and empty."""
+        _give_way()
         while shares := self._wait_for_batch():
             self._run(shares)
             with self._changed:
@@ -269,3 +274,9 @@ class Batcher:
             if not share.job.done.done():
                 share.job.done.set_exception(error)
         self.outcomes[Outcome.FAILED] += len(shares)
+
+
+def _give_way() -> None:
+    """Lets the event loop go before this thread on a busy core, so that answers and refusals are prompt under load."""
+    if sys.platform == "linux":  # where threads, not only processes, have a niceness
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -151,7 +151,7 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
         return Model(name, version, plans, read)
-    session = Session.open(_bare_graph(place), device, wishes.run_threads)
+    session = Session.open(bare_graph(place), device, wishes.run_threads)
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
 
@@ -163,7 +163,12 @@ def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
     return plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)
 
 
-def _bare_graph(place: Path) -> Path:
+def bare_graph(place: Path) -> Path:
+    """Gives the graph to serve of a folder NAME/VERSION without a manifest.
+
+    Raises:
+        InvalidArtifact: it holds several, none of them model.onnx, or none at all.
+    """
     graphs = sorted(place.glob("*.onnx"))
     if len(graphs) == 1:
         return graphs[0]

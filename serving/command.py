@@ -101,6 +101,7 @@ _END_S: Final = 5.0
     type=click.IntRange(min=1),
     help="Cores that each process works on.  [default: all it may use, shared among the workers]",
 )
+@click.option("--watchdog", is_flag=True, help="Measure how late the event loop comes to its calls; log it at the end.")
 @click.option("--worker", type=int, hidden=True, help="Which of several workers this process is.")
 @click.pass_context
 def serve(
@@ -120,6 +121,7 @@ def serve(
     instances: int | None,
     workers: int,
     cores: int | None,
+    watchdog: bool,
     worker: int | None,
 ) -> None:
     """Serve every NAME/VERSION/*.onnx below the folder MODELS over gRPC.
@@ -142,6 +144,7 @@ def serve(
         cores=cores,
         queueing=queueing,
         port_shared=worker is not None,
+        watchdog=watchdog,
     )
     chosen = choose(Device(device))
     wishes = Wishes(cores=cores, max_batch_size=max_batch_size, threads=threads, instances=instances)
@@ -199,5 +202,7 @@ def _worker_command(context: click.Context, port: int, number: int) -> list[str]
     values = {**context.params, "port": port, "workers": 1, "cores": max(1, cores), "worker": number}
     options = [option for option in context.command.params if isinstance(option, click.Option)]
     named = [(option.opts[0], values[option.name or ""]) for option in options]
-    given = [f"{name}={value}" for name, value in named if value is not None]
+    # A flag has no value: it is there or not.
+    stated = [(name, value) for name, value in named if value is not None and value is not False]
+    given = [name if value is True else f"{name}={value}" for name, value in stated]
     return [sys.executable, "-m", "hondo.cli", "serve", *given, "--", str(values["models"])]

@@ -1,6 +1,7 @@
 """The server: one port, the services on it, and a start and a stop that lose no request."""
 
 import asyncio
+import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +21,9 @@ from serving.inference import InferenceService
 from serving.people import HondoService
 from serving.port import refused, reserved
 from serving.standing import Standing
+from serving.watchdog import Watchdog
+
+_log = logging.getLogger(__name__)
 
 # grpc.aio takes calls in one after another, each through another thread and back. Several of its servers on one port,
 # each with its share of the connections, keep that wait from being the pace. Linux alone spreads connections so.
@@ -46,6 +50,8 @@ class Settings:
     port_shared: bool = False
     images: Limits = field(default_factory=Limits)
     queueing: Queueing = field(default_factory=Queueing)
+    # Measure how late the event loop comes to its calls, and log it at the end.
+    watchdog: bool = False
 
 
 class Server:
@@ -56,6 +62,7 @@ class Server:
         self._settings = settings
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
         self._servers = [grpc.aio.server(options=_options(settings)) for _ in range(_INTAKES)]
+        self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
         self._port_kept = ExitStack()
 
@@ -79,6 +86,8 @@ class Server:
             await self._standing.set_serving(name)
         for server in self._servers:
             await server.start()
+        if self._watchdog:
+            self._watchdog.start()
         return port
 
     def _listen(self) -> int:
@@ -94,6 +103,8 @@ class Server:
 
     async def stop(self) -> None:
         """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
+        if self._watchdog:
+            _log.info("%s", self._watchdog.stop())
         await self._standing.stop()
         await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
         self._port_kept.close()

@@ -103,7 +103,7 @@ def write_outputs(
         if typed:
             _contents(output.contents, datatype).extend(_elements(array, datatype))
         else:
-            response.raw_output_contents.append(_pack(array, datatype))
+            response.raw_output_contents.append(pack(array, datatype))
 
 
 def _field(index: int, tensor: InferInput) -> str:
@@ -153,7 +153,7 @@ def _read(tensor: InferInput, signature: Signature, expected: Sequence[int], raw
 
 def _unpack(raw: bytes, datatype: Datatype, count: int) -> NDArray[np.generic]:
     if datatype is BYTES:
-        return _strings(list(_split(raw)), count)
+        return _strings(list(split(raw)), count)
     expected = count * datatype.wire.itemsize
     if len(raw) != expected:
         raise InvalidRequest(f"{len(raw)} bytes came, its shape and datatype make {expected}")
@@ -162,7 +162,7 @@ def _unpack(raw: bytes, datatype: Datatype, count: int) -> NDArray[np.generic]:
     return np.frombuffer(raw, datatype.wire)
 
 
-def _split(raw: bytes) -> Iterator[bytes]:
+def split(raw: bytes) -> Iterator[bytes]:
     """Goes through the elements of a raw BYTES tensor: each four bytes of length, then so many bytes."""
     position = 0
     while position < len(raw):
@@ -219,7 +219,8 @@ def _elements(array: NDArray[np.generic], datatype: Datatype) -> list[object]:
     return elements
 
 
-def _pack(array: NDArray[np.generic], datatype: Datatype) -> bytes:
+def pack(array: NDArray[np.generic], datatype: Datatype) -> bytes:
+    """Gives an array as the raw contents of a tensor: little-endian and row-major."""
     if datatype is BYTES:
         encoded = [_encoded(element) for element in array.ravel()]
         return b"".join(part for element in encoded for part in (_LENGTH.pack(len(element)), element))

@@ -1,0 +1,59 @@
+"""Questions: the requests that a bench sends over and over, ready to go on the wire."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+import grpc.aio
+
+from hondo.artifact import Tensors
+from hondo.errors import HondoError, from_status
+from protos.manifest_pb2 import ImageInput
+
+# Answers in a bench, one after the other, may take long on a large model.
+_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """Picture files, and how the model wants them."""
+
+    files: tuple[bytes, ...]
+    spec: ImageInput
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Questions:
+    """Requests of one method, all with the same number of rows."""
+
+    # As on the wire: /package.Service/Method.
+    method: str
+    bodies: tuple[bytes, ...]
+    rows: int
+    # What the graph gets for each body.
+    feeds: tuple[Tensors, ...]
+    # Whether rows of several requests fit into one run of the graph.
+    batches: bool
+    # The files where the server decodes them itself.
+    pictures: Pictures | None = None
+
+
+def ask(server: str, method: str, bodies: Sequence[bytes]) -> list[bytes]:
+    """Asks a server at HOST:PORT one question after the other; gives its answers.
+
+    Raises:
+        HondoError: it refuses one.
+    """
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    with grpc.insecure_channel(server, options=options) as channel:
+        call: Callable[..., bytes] = channel.unary_unary(method)
+        try:
+            return [call(body, timeout=_PATIENCE_S) for body in bodies]
+        except grpc.RpcError as error:
+            raise raised(error, server) from error
+
+
+def raised(error: grpc.RpcError, server: str) -> HondoError:
+    """Gives the error to raise for a call that failed."""
+    assert isinstance(error, grpc.Call | grpc.aio.AioRpcError), "every failed call has a code"
+    return from_status(error.code(), f"{server} answers {error.code().name}: {error.details()}")
