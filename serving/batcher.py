@@ -22,6 +22,7 @@ from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
 from serving.company import Company
 from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
+from serving.session import Session
 from serving.sizes import Sizes
 
 T = TypeVar("T")
@@ -59,6 +60,7 @@ class Batcher:
 
     def __init__(self, plan: Plan, queueing: Queueing) -> None:
         self._session = plan.session
+        self._alone = plan.alone
         self._sizes = plan.sizes or Sizes.alone()
         self._shares_runs = plan.sizes is not None
         self._queueing = queueing
@@ -221,7 +223,7 @@ class Batcher:
     def _run(self, shares: list[Share]) -> None:
         started_s = time.perf_counter()
         try:
-            arrays = self._session.run(self._joined(shares), shares[0].job.outputs)
+            arrays = self._chosen().run(self._joined(shares), shares[0].job.outputs)
         except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to the request that caused it
             if len(shares) == 1:
                 self._hand_out(self._fail, shares, error)
@@ -231,6 +233,10 @@ class Batcher:
         else:
             self._remember(started_s, shares)
             self._hand_out(self._deliver, shares, arrays)
+
+    def _chosen(self) -> Session:
+        """Gives the session for a run: that on all cores where nothing else runs or waits."""
+        return self._alone if self._alone and self._running == 1 and not self._queue.rows else self._session
 
     def _remember(self, started_s: float, shares: list[Share]) -> None:
         """Keeps a running mean of the time a row takes, over all that run side by side."""

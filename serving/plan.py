@@ -18,7 +18,7 @@ from serving.sizes import Sizes, best_s
 
 _log = logging.getLogger(__name__)
 
-# Several threads must bring one row's time below this share of one thread's, or rows side by side are better.
+# All cores must bring one row's time below this share of one core's to be worth a session of their own.
 _WORTH: Final = 0.8
 # A run shorter than this is over before another thread could have taken it.
 _INLINE_S: Final = 1e-3
@@ -56,6 +56,8 @@ class Plan:
     sizes: Sizes | None
     # Runs side by side; 0 runs on the event loop.
     instances: int
+    # The same graph on all cores, for a batch that has them to itself; None where that would not be faster.
+    alone: Session | None = None
 
 
 def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes, *, proved: bool) -> Plan:
@@ -77,18 +79,25 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
         _log.info("%s: each request runs alone: %s", session.path, reason)
         return Plan(session, None, wishes.instances or 1)
     try:
-        if device is Device.CPU and wishes.threads is None and threads > 1:
-            narrow = Session.open(session.path, device, 1)
-            if _row_s(session, sample) > _WORTH * _row_s(narrow, sample):
-                session, threads = narrow, 1
+        alone = None
+        if device is Device.CPU and wishes.threads is None and wishes.instances is None and threads > 1:
+            # Rows side by side on a thread each serve more than one after another on all: nothing is handed over.
+            wide, session, threads = session, Session.open(session.path, device, 1), 1
+            alone = wide if _row_s(wide, sample) < _WORTH * _row_s(session, sample) else None
         sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
+        if alone is not None:
+            for size in sizes.sizes:
+                best_s(_runner(alone, sample)(size))
     except Exception as error:
         raise InvalidArtifact(f"{session.path} does not run at every batch size: {error}") from error
     instances = (
         _instances(sizes, device, wishes.usable_cores // threads) if wishes.instances is None else wishes.instances
     )
-    _log.info("%s: %s; %s of %d threads", session.path, sizes, instances or "on the event loop", threads)
-    return Plan(session, sizes, instances)
+    place = f"{instances} side by side" if instances else "on the event loop"
+    _log.info(
+        "%s: %s; %s, %d threads each%s", session.path, sizes, place, threads, ", or alone on all" if alone else ""
+    )
+    return Plan(session, sizes, instances, alone)
 
 
 def _instances(sizes: Sizes, device: Device, most: int) -> int:
