@@ -79,7 +79,8 @@ def decode(data: bytes, limits: Limits = Limits()) -> Image.Image:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             if image.width * image.height > limits.max_pixels:
                 raise _too_many_pixels(f"{image.width} x {image.height}", limits)
-            return _plain(ImageOps.exif_transpose(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            return _plain(image)
     except InvalidImage:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -105,7 +106,7 @@ def _plain(image: Image.Image) -> Image.Image:
         opaque = Image.new("RGBA", image.size, "white")
         opaque.alpha_composite(image.convert("RGBA"))
         return opaque.convert("L" if image.mode in {"1", "L", "LA"} else "RGB")
-    return image.convert("L" if image.mode in {"1", "L"} else "RGB")
+    return _as(image, "L" if image.mode in {"1", "L"} else "RGB")
 
 
 def _from_16_bit(image: Image.Image) -> Image.Image:
@@ -122,7 +123,7 @@ def fit(image: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
     Returns:
         image_HWC, u8, of the height, width and channels that `spec` says.
     """
-    image = image.convert(_MODES[spec.channels])
+    image = _as(image, _MODES[spec.channels])
     size = (spec.width, spec.height)
     match spec.resize:
         case ImageInput.STRETCH:
@@ -146,3 +147,8 @@ def _centre(side: int, scaled_side: int, cut_side: int) -> tuple[float, float]:
     """Gives where, on the picture as it is, the centre lies that is to be cut out of the scaled picture."""
     start = (scaled_side - cut_side) // 2
     return side * start / scaled_side, side * (start + cut_side) / scaled_side
+
+
+def _as(image: Image.Image, mode: str) -> Image.Image:
+    """Gives the picture in a mode; itself where it has it, since Pillow would copy it."""
+    return image if image.mode == mode else image.convert(mode)

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from hondo.cli import main
 
-COMMANDS: Final = ["classify", "models", "serve", "train", "evaluate", "export", "demo", "tour"]
+COMMANDS: Final = ["classify", "models", "serve", "train", "evaluate", "export", "bench", "demo", "tour"]
 
 # Runs the command line as on an installation without these packages: the import system does not find them.
 _WITHOUT: Final = """
@@ -46,7 +46,7 @@ def test_help_needs_no_room() -> None:
         assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("command", ["classify", "models", "serve", "demo", "tour"])
+@pytest.mark.parametrize("command", ["classify", "models", "serve", "bench", "demo", "tour"])
 def test_command_explains_itself(command: str) -> None:
     """Each command of the table loads and has help (training's and export's are held by their own tests)."""
     result = CliRunner().invoke(main, [command, "--help"])
