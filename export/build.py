@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from export import card, gate
 from export.convert import OPSET, convert
-from export.graphs import IMAGE, MODEL, PROBABILITIES, ClassifierGraph
+from export.graphs import IMAGE, PROBABILITIES, ClassifierGraph
 from export.manifest import describe, facts
 from hondo import artifact
-from hondo.artifact import Tensors
+from hondo.artifact import MODEL, Tensors
 from protos.manifest_pb2 import File, Graph, Manifest
 from serving.session import Session
 from training.run import Run

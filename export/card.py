@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from export import gate
-from export.graphs import IMAGE, MODEL, PROBABILITIES
+from export.graphs import IMAGE, PROBABILITIES
+from hondo.artifact import MODEL
 from hondo.images import FORMATS
 from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest, Provenance, Score
 

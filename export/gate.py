@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.convert import BATCH
-from export.graphs import IMAGE, MODEL, PROBABILITIES, ClassifierGraph
-from hondo.artifact import Artifact
+from export.graphs import IMAGE, PROBABILITIES, ClassifierGraph
+from hondo.artifact import MODEL, Artifact
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Classification
 from serving.datatypes import BY_NAME

@@ -10,8 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# The role that the manifest gives a classifier's only graph, and the names of its tensors.
-MODEL: Final = "model"
+# The names of a classifier's tensors.
 IMAGE: Final = "image"
 PROBABILITIES: Final = "probabilities"
 

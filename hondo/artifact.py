@@ -15,6 +15,8 @@ from protos.manifest_pb2 import File, Manifest
 
 MANIFEST: Final = "manifest.json"
 GOLDEN: Final = "golden.npz"
+# The role of the graph where a model has only one.
+MODEL: Final = "model"
 
 # Arrays by tensor name.
 Tensors = dict[str, NDArray[np.generic]]

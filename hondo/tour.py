@@ -45,7 +45,7 @@ def _step(*arguments: str) -> None:
 def _write_digits(place: Path, folder: Path) -> list[Path]:
     """Writes the artifact's golden samples, pictures that the training never saw, as PNG files."""
     folder.mkdir(parents=True)
-    inputs, _ = artifact.read(place).golden("model")
+    inputs, _ = artifact.read(place).golden(artifact.MODEL)
     paths = []
     for number, image_HWC in enumerate(inputs["image"]):
         paths.append(folder / f"digit-{number}.png")

@@ -15,7 +15,6 @@ from protos import hondo_pb2, inference_pb2
 HONDO: ServiceDescriptor = hondo_pb2.DESCRIPTOR.services_by_name["Hondo"]
 INFERENCE: ServiceDescriptor = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 
-Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 
 

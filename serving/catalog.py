@@ -1,6 +1,5 @@
 """The catalog: every version of every model in a folder, loaded, checked and found by name."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hondo import artifact
-from hondo.artifact import Artifact
+from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
 from serving import classifier, plan, sample
 from serving.batcher import Batcher, Queueing
@@ -17,11 +16,6 @@ from serving.device import Device
 from serving.plan import Plan, Wishes
 from serving.session import Session
 from serving.tensors import Reader
-
-_log = logging.getLogger(__name__)
-
-# The role of the only graph where there is no manifest to name it.
-MODEL = "model"
 
 
 class Model:
@@ -158,8 +152,7 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
 
 def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
     session = Session.open(read.graph_path(role), device, wishes.run_threads)
-    _check_golden(read, role, session)
-    inputs, _ = read.golden(role)
+    inputs = _checked_golden(read, role, session)
     return plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)
 
 
@@ -185,8 +178,8 @@ def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
         raise InvalidArtifact(f"{read.folder}: {error}") from error
 
 
-def _check_golden(read: Artifact, role: str, session: Session) -> None:
-    """Runs the golden samples: proves that this machine computes what the artifact promises, and warms the session."""
+def _checked_golden(read: Artifact, role: str, session: Session) -> Tensors:
+    """Gives the golden inputs, once this machine has computed from them what the artifact promises."""
     inputs, promised = read.golden(role)
     for side, arrays, signatures in (("in", inputs, session.inputs), ("out", promised, session.outputs)):
         names = [signature.name for signature in signatures]
@@ -199,6 +192,7 @@ def _check_golden(read: Artifact, role: str, session: Session) -> None:
         raise InvalidArtifact(f"{read.folder}: {role} does not run on the golden samples: {error}") from error
     for name, expected in promised.items():
         _check_agree(f"{read.folder}: {role}'s output {name!r}", computed[name], expected)
+    return inputs
 
 
 def _check_agree(output: str, computed: NDArray[np.generic], expected: NDArray[np.generic]) -> None:

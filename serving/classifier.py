@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from hondo import images
+from hondo.artifact import MODEL
 from hondo.errors import InvalidArtifact
 from protos.manifest_pb2 import Classification
 from serving.session import Session, Signature, in_words
@@ -14,10 +15,10 @@ def check(task: Classification, sessions: Mapping[str, Session]) -> None:
     Raises:
         InvalidArtifact: the manifest contradicts the graph or itself.
     """
-    if set(sessions) != {"model"}:
-        raise InvalidArtifact(f"a classifier has one graph, of the role 'model'; here are {', '.join(sessions)}")
+    if set(sessions) != {MODEL}:
+        raise InvalidArtifact(f"a classifier has one graph, of the role {MODEL!r}; here are {', '.join(sessions)}")
     images.check(task.image)
-    inputs, outputs = sessions["model"].inputs, sessions["model"].outputs
+    inputs, outputs = sessions[MODEL].inputs, sessions[MODEL].outputs
     shape_HWC = [task.image.height, task.image.width, task.image.channels]
     if len(inputs) != 1 or not _takes(inputs[0], shape_HWC):
         raise InvalidArtifact(

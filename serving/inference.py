@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version as package_version
 from typing import Final, TypeVar
 
-from hondo.artifact import Tensors
+from hondo.artifact import MODEL, Tensors
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
 from protos.inference_pb2 import (
     InferParameter,
@@ -24,7 +24,7 @@ from protos.inference_pb2 import (
     ServerReadyRequest,
     ServerReadyResponse,
 )
-from serving.catalog import MODEL, Catalog, Model
+from serving.catalog import Catalog, Model
 from serving.datatypes import BYTES
 from serving.queue import Priority
 from serving.session import Session

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hondo import images
+from hondo.artifact import MODEL
 from hondo.errors import InvalidImage, InvalidRequest, ModelNotFound, WrongTask
 from protos.hondo_pb2 import (
     Classified,
@@ -27,7 +28,7 @@ from protos.hondo_pb2 import (
 from protos.hondo_pb2 import Model as ModelMessage
 from protos.hondo_pb2 import Priority as RequestPriority
 from protos.manifest_pb2 import Classification
-from serving.catalog import MODEL, Catalog, Model
+from serving.catalog import Catalog, Model
 from serving.queue import Priority
 from serving.session import Signature
 

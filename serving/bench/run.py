@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from hondo import artifact, process
+from hondo.artifact import MODEL
 from hondo.errors import InvalidRequest
 from serving import watchdog
 from serving.bench import answers, generator, h2load, machine, pictures, tensors
@@ -19,7 +20,7 @@ from serving.bench.points import Bench, RawReference
 from serving.bench.questions import Questions, ask
 from serving.bench.raw import Raw
 from serving.bench.report import Report
-from serving.catalog import MODEL, bare_graph
+from serving.catalog import bare_graph
 from serving.cores import available
 from serving.device import Device, choose
 from serving.watchdog import Lateness
