@@ -18,6 +18,10 @@ class InvalidImage(InvalidRequest):
     """The bytes are no picture that Hondo reads, or one beyond its limits."""
 
 
+class InvalidText(InvalidRequest):
+    """There is no word in the text, or it is too long."""
+
+
 class ModelNotFound(HondoError):
     """No model, or no version of it, has that name."""
 

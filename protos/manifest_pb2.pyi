@@ -44,12 +44,38 @@ class File(_message.Message):
     def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class Classification(_message.Message):
-    __slots__ = ("image", "labels")
+    __slots__ = ("image", "text", "table", "labels")
     IMAGE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     image: ImageInput
+    text: TextInput
+    table: TableInput
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, image: _Optional[_Union[ImageInput, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, image: _Optional[_Union[ImageInput, _Mapping]] = ..., text: _Optional[_Union[TextInput, _Mapping]] = ..., table: _Optional[_Union[TableInput, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TextInput(_message.Message):
+    __slots__ = ("tokenizer", "vocabulary", "length")
+    class Tokenizer(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        TOKENIZER_UNSPECIFIED: _ClassVar[TextInput.Tokenizer]
+        KIM: _ClassVar[TextInput.Tokenizer]
+    TOKENIZER_UNSPECIFIED: TextInput.Tokenizer
+    KIM: TextInput.Tokenizer
+    TOKENIZER_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    tokenizer: TextInput.Tokenizer
+    vocabulary: _containers.RepeatedScalarFieldContainer[str]
+    length: int
+    def __init__(self, tokenizer: _Optional[_Union[TextInput.Tokenizer, str]] = ..., vocabulary: _Optional[_Iterable[str]] = ..., length: _Optional[int] = ...) -> None: ...
+
+class TableInput(_message.Message):
+    __slots__ = ("columns",)
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    columns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ImageInput(_message.Message):
     __slots__ = ("height", "width", "channels", "resize", "filter", "shorter_side")
