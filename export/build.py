@@ -1,18 +1,14 @@
-"""The artifact's files, made from a run and proved, in a folder that nobody serves yet.
-
-Legend: N pictures, H height, W width, C channels.
-"""
+"""The artifact's files, made from a run and proved, in a folder that nobody serves yet."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from export import card, gate
+from export import card, gate, signature
 from export.convert import OPSET, convert
-from export.graphs import IMAGE, PROBABILITIES, ClassifierGraph
+from export.graphs import ClassifierGraph
 from export.manifest import describe, facts
 from hondo import artifact
 from hondo.artifact import MODEL, Tensors
@@ -36,16 +32,16 @@ def build(run: Run, folder: Path, say: Callable[[str], None]) -> None:
         InvalidArtifact: the file does not load.
     """
     manifest = describe(run, name=folder.parent.name, version=int(folder.name))
-    graph = ClassifierGraph(run.pixels, run.net)
+    graph = ClassifierGraph(run.front, run.net)
     path = folder / f"{MODEL}.onnx"
-    convert(graph, run.image, path, facts(manifest))
+    convert(graph, run.task, path, facts(manifest))
     say(f"graph    {path.name}, opset {OPSET}, {path.stat().st_size:,} bytes; onnx.checker finds no fault")
     session = Session.open(path)
     gate.check_signature(session, manifest.classification)
-    parity = gate.check_parity(session, graph, run.samples_NHWC, run.labels)
+    parity = gate.check_parity(session, graph, run.samples.inputs, run.task.labels)
     for size, worst in parity.items():
         say(f"parity   batch of {size:2}: largest difference {worst:.1e} ({gate.TOLERANCE:.0e} allowed), same labels")
-    golden = _write_golden(graph, run.samples_NHWC[:_GOLDEN_SAMPLES], folder)
+    golden = _write_golden(graph, run, folder)
     manifest.MergeFrom(Manifest(graphs=[Graph(role=MODEL, file=artifact.describe(path))], golden=golden))
     (folder / artifact.MANIFEST).write_text(artifact.to_json(manifest), "utf-8")
     (folder / card.FILE).write_text(card.text(manifest, parity), "utf-8")
@@ -53,7 +49,9 @@ def build(run: Run, folder: Path, say: Callable[[str], None]) -> None:
     say(f"golden   {_GOLDEN_SAMPLES} samples with PyTorch's answers, read back and answered alike")
 
 
-def _write_golden(graph: ClassifierGraph, image_NHWC: NDArray[np.uint8], folder: Path) -> File:
-    arrays: Tensors = {f"{MODEL}/in/{IMAGE}": image_NHWC, f"{MODEL}/out/{PROBABILITIES}": graph.answer(image_NHWC)}
+def _write_golden(graph: ClassifierGraph, run: Run, folder: Path) -> File:
+    samples = run.samples.inputs[:_GOLDEN_SAMPLES]
+    taken, given = signature.takes(run.task).name, signature.PROBABILITIES
+    arrays: Tensors = {f"{MODEL}/in/{taken}": samples, f"{MODEL}/out/{given}": graph.answer(samples)}
     np.savez_compressed(folder / artifact.GOLDEN, allow_pickle=False, **arrays)
     return artifact.describe(folder / artifact.GOLDEN)

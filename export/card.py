@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, assert_never
 
-from export import gate
-from export.graphs import IMAGE, PROBABILITIES
+from export import gate, signature
 from hondo.artifact import MODEL
 from hondo.images import FORMATS
+from hondo.text import SPECIAL
 from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest, Provenance, Score
 
 FILE: Final = "README.md"
@@ -23,7 +23,7 @@ def text(manifest: Manifest, parity: Mapping[int, float]) -> str:
     task, made = manifest.classification, manifest.provenance
     sections = {
         f"# {manifest.name}": f"{manifest.summary}\n\n{_overview(manifest)}",
-        "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} PICTURE.png\n```",
+        "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} {_example(task)}\n```",
         "## Input and output": _tensors(task),
         "## Scores": _scores(manifest.scores),
         "## Data": "\n".join(_data(source) for source in made.data),
@@ -45,15 +45,48 @@ def _overview(manifest: Manifest) -> str:
     return _table(("", ""), rows)
 
 
+def _example(task: Classification) -> str:
+    """Gives what to write behind `hondo classify` to ask about something."""
+    kind = task.WhichOneof("input")
+    match kind:
+        case "image" | None:
+            return "PICTURE.png"
+        case "text":
+            return '--text "A sentence."'
+        case "table":
+            return f'--row "{",".join("0" for _ in task.table.columns)}"'
+        case _:
+            assert_never(kind)
+
+
 def _tensors(task: Classification) -> str:
-    image = task.image
-    size = f"{image.height},{image.width},{image.channels}"
-    return (
-        f"A picture ({', '.join(FORMATS)}) of any size is made {_rule(image)}\n\n"
-        f"`{MODEL}.onnx` takes `{IMAGE}` u8[N,{size}] and gives `{PROBABILITIES}` f32[N,{len(task.labels)}], "
-        f"for any number N of pictures at once. The labels, in the order of the probabilities:\n\n"
-        f"{', '.join(task.labels)}"
+    taken, given = (
+        f"`{each.name}` {signature.text(each).split()[1]}" for each in (signature.takes(task), signature.gives(task))
     )
+    return (
+        f"{_source(task)}\n\n"
+        f"`{MODEL}.onnx` takes {taken} and gives {given}, for any number N of them at once. "
+        f"The labels, in the order of the probabilities:\n\n{', '.join(task.labels)}"
+    )
+
+
+def _source(task: Classification) -> str:
+    """Says how what a request brings becomes the graph's input."""
+    kind = task.WhichOneof("input")
+    match kind:
+        case "image" | None:
+            return f"A picture ({', '.join(FORMATS)}) of any size is made {_rule(task.image)}"
+        case "text":
+            words = len(task.text.vocabulary) - len(SPECIAL)
+            return (
+                f"A text is cut into words (lower case, marks apart), each of which becomes its number among {words:,}; "
+                f"words not among them are 1. What is beyond {task.text.length} words is cut off, and shorter texts are "
+                "filled up with 0."
+            )
+        case "table":
+            return f"A row of numbers: {', '.join(task.table.columns)}."
+        case _:
+            assert_never(kind)
 
 
 def _rule(image: ImageInput) -> str:

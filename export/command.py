@@ -30,7 +30,7 @@ def export(*, run_folder: Path, models: Path, name: str | None, version: int | N
     """
     started_s = time.monotonic()
     run = runs.load(run_folder)
-    click.echo(f"run      {run_folder}: {run.name}, {run.parameters:,} parameters, {len(run.labels)} labels")
+    click.echo(f"run      {run_folder}: {run.name}, {run.parameters:,} parameters, {len(run.task.labels)} labels")
     try:
         target = publish.place(models, name or run.name, version)
         with publish.staged(target) as folder:

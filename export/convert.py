@@ -1,7 +1,4 @@
-"""From a PyTorch graph to one ONNX file that explains itself.
-
-Legend: N batch, H height, W width, C channels.
-"""
+"""From a PyTorch graph to one ONNX file that explains itself."""
 
 import logging
 import warnings
@@ -10,50 +7,50 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import onnx
 import onnx.helper
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
-from export.graphs import IMAGE, PROBABILITIES, ClassifierGraph
-from protos.manifest_pb2 import ImageInput
+from export import signature
+from export.graphs import ClassifierGraph
+from protos.manifest_pb2 import Classification
 
 OPSET: Final = 20
 
-# What a dimension is called that a request chooses.
-BATCH: Final = "N"
 
-
-def convert(graph: ClassifierGraph, image: ImageInput, path: Path, facts: Mapping[str, str]) -> None:
+def convert(graph: ClassifierGraph, task: Classification, path: Path, facts: Mapping[str, str]) -> None:
     """Writes a graph as one ONNX file: opset OPSET, any batch size, weights inside; the same bytes for the same net.
 
     Args:
-        graph: takes image u8[N,H,W,C], gives probabilities f32[N,K].
-        image: says H, W and C.
+        graph: what the file is to compute.
+        task: says what the graph takes and gives.
         path: the file to write.
         facts: go into the file's metadata.
 
     Raises:
         onnx.checker.ValidationError: the file breaks the ONNX standard.
     """
-    model = _trace(graph, image)
+    model = _trace(graph, task)
     onnx.helper.set_model_props(model, dict(facts))
     onnx.save(model, path)
     onnx.checker.check_model(path, full_check=True)
 
 
-def _trace(graph: ClassifierGraph, image: ImageInput) -> onnx.ModelProto:
+def _trace(graph: ClassifierGraph, task: Classification) -> onnx.ModelProto:
+    taken = signature.takes(task)
     # An example batch of 1 would freeze the batch size.
-    image_NHWC = torch.zeros(2, image.height, image.width, image.channels, dtype=torch.uint8)
+    example = torch.from_numpy(np.zeros([2, *taken.wire_shape[1:]], taken.datatype.numpy))
     with _quiet():
         program = torch.onnx.export(
             graph,
-            (image_NHWC,),
+            (example,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=[IMAGE],
-            output_names=[PROBABILITIES],
-            dynamic_shapes=({0: torch.export.Dim(BATCH)},),
+            input_names=[taken.name],
+            output_names=[signature.PROBABILITIES],
+            dynamic_shapes=({0: torch.export.Dim(signature.BATCH)},),
             verbose=False,
         )
     assert program is not None, "the dynamo exporter gives a program"

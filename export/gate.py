@@ -1,21 +1,20 @@
 """The parity gate: what the serving session computes from the file must be what PyTorch computes from the net.
 
-Legend: N batch, H height, W width, C channels, K classes.
+Legend: N batch, K classes.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from export.convert import BATCH
-from export.graphs import IMAGE, PROBABILITIES, ClassifierGraph
+from export import signature
+from export.graphs import ClassifierGraph
 from hondo.artifact import MODEL, Artifact
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Classification
-from serving.datatypes import BY_NAME
-from serving.session import Session, Signature
+from serving.session import Session
 
 BATCH_SIZES: Final = (1, 2, 7, 32)
 # Largest allowed difference of two probabilities.
@@ -28,29 +27,24 @@ def check_signature(session: Session, task: Classification) -> None:
     The exporter fixes the batch size without a word where a net does not take any: this finds it.
 
     Raises:
-        ParityError: they are not image u8[N,H,W,C] -> probabilities f32[N,K] with the task's H, W, C and K labels.
+        ParityError: they are not those that `export.signature` gives for the task.
     """
-    image = task.image
-    takes = Signature(IMAGE, BY_NAME["UINT8"], (BATCH, image.height, image.width, image.channels))
-    gives = Signature(PROBABILITIES, BY_NAME["FP32"], (BATCH, len(task.labels)))
+    takes, gives = signature.takes(task), signature.gives(task)
     for does, found, expected in (("take", session.inputs, takes), ("give", session.outputs, gives)):
         if found != (expected,):
-            raise ParityError(f"graph {MODEL!r} must {does} {_text([expected])}, but {does}s {_text(found)}")
-
-
-def _text(signatures: Sequence[Signature]) -> str:
-    return ", ".join(f"{each.name} {each.datatype.name}[{','.join(map(str, each.shape))}]" for each in signatures)
+            has = ", ".join(map(signature.text, found))
+            raise ParityError(f"graph {MODEL!r} must {does} {signature.text(expected)}, but {does}s {has}")
 
 
 def check_parity(
-    session: Session, graph: ClassifierGraph, image_NHWC: NDArray[np.uint8], labels: Sequence[str]
+    session: Session, graph: ClassifierGraph, samples: NDArray[Any], labels: Sequence[str]
 ) -> dict[int, float]:
     """Checks that file and net agree on real samples at every batch size, with other samples at each.
 
     Args:
         session: the file, as the server runs it.
         graph: the net.
-        image_NHWC: real samples u8, at least as many as all the batch sizes together.
+        samples: real ones, as the graph takes them, at least as many as all the batch sizes together.
         labels: the name of each of the K classes.
 
     Returns:
@@ -60,13 +54,13 @@ def check_parity(
         ParityError: a probability differs by more than TOLERANCE or is no number, or another class is the most
             probable, or the file does not run at some size; or there are too few samples to tell.
     """
-    if len(image_NHWC) < sum(BATCH_SIZES):
-        raise ParityError(f"parity takes {sum(BATCH_SIZES)} samples to prove, but the run has {len(image_NHWC)}")
+    if len(samples) < sum(BATCH_SIZES):
+        raise ParityError(f"parity takes {sum(BATCH_SIZES)} samples to prove, but the run has {len(samples)}")
     worst = {}
     for first, size in _batches():
-        batch_NHWC = image_NHWC[first : first + size]
+        batch = samples[first : first + size]
         where = f"graph {MODEL!r}, batch of {size}"
-        worst[size] = _compare(_run(session, batch_NHWC, where), graph.answer(batch_NHWC), labels, where, first)
+        worst[size] = _compare(_run(session, batch, where), graph.answer(batch), labels, where, first)
     return worst
 
 
@@ -85,14 +79,15 @@ def check_golden(artifact: Artifact, session: Session) -> None:
         ParityError: they do not; the text says which.
     """
     inputs, outputs = artifact.golden(MODEL)
-    labels = artifact.manifest.classification.labels
+    task = artifact.manifest.classification
     where = f"graph {MODEL!r}, golden samples"
-    _compare(_run(session, inputs[IMAGE], where), outputs[PROBABILITIES], labels, where, first=0)
+    found_NK = _run(session, inputs[signature.takes(task).name], where)
+    _compare(found_NK, outputs[signature.PROBABILITIES], task.labels, where, first=0)
 
 
-def _run(session: Session, image_NHWC: NDArray[np.generic], where: str) -> NDArray[np.generic]:
+def _run(session: Session, inputs: NDArray[Any], where: str) -> NDArray[np.generic]:
     try:
-        return session.run({IMAGE: image_NHWC})[PROBABILITIES]
+        return session.run({session.inputs[0].name: inputs})[signature.PROBABILITIES]
     except Exception as error:  # onnxruntime's exceptions share no base but Exception
         raise ParityError(f"{where}: ONNX Runtime fails: {error}") from error
 

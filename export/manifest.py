@@ -5,7 +5,7 @@ import json
 from google.protobuf import json_format
 
 from export import provenance
-from protos.manifest_pb2 import Classification, Manifest
+from protos.manifest_pb2 import Manifest
 from training.run import Run
 
 
@@ -15,7 +15,7 @@ def describe(run: Run, name: str, version: int) -> Manifest:
         name=name,
         version=version,
         summary=run.summary,
-        classification=Classification(image=run.image, labels=run.labels),
+        classification=run.task,
         provenance=provenance.describe(run),
         scores=run.scores,
     )

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hondo.errors import InvalidArtifact
-from protos.manifest_pb2 import DataSource
+from protos.manifest_pb2 import Classification, DataSource
 from training.classifier import VALIDATION_ERROR
 from training.recipe import Recipe, from_settings
 
@@ -25,8 +25,7 @@ class Facts:
     """What a run was started with."""
 
     recipe: Recipe
-    # Name of each class.
-    labels: tuple[str, ...]
+    task: Classification
     data: tuple[DataSource, ...]
     seed: int
 
@@ -34,7 +33,7 @@ class Facts:
         """Gives the same as JSON types."""
         return {
             "recipe": self.recipe.settings(),
-            "labels": list(self.labels),
+            "task": json_format.MessageToDict(self.task, preserving_proto_field_name=True),
             "data": [json_format.MessageToDict(source) for source in self.data],
             "seed": self.seed,
         }
@@ -43,7 +42,7 @@ class Facts:
 def _from_plain(plain: Mapping[str, Any]) -> Facts:
     return Facts(
         recipe=from_settings(plain["recipe"]),
-        labels=tuple(plain["labels"]),
+        task=json_format.ParseDict(plain["task"], Classification()),
         data=tuple(json_format.ParseDict(source, DataSource()) for source in plain["data"]),
         seed=plain["seed"],
     )

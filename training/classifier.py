@@ -1,20 +1,23 @@
 """How a net learns to tell classes apart: one step, one validation, one optimiser.
 
-Legend: N batch, H height, W width, C channels, K classes.
+Legend: N batch, K classes.
 """
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim import AdamW
-from torch.optim.lr_scheduler import OneCycleLR
 from torchmetrics.classification import MulticlassAccuracy
 
+from protos.manifest_pb2 import Classification
 from training.augment import augment
+from training.inputs import Image, front
+from training.losses import loss, widened
+from training.optimizers import optimizer
 from training.pixels import Pixels
 from training.recipe import Recipe
+from training.schedules import scheduler
 from training.seeds import seed_at
 
 # Names of what is logged.
@@ -24,50 +27,87 @@ VALIDATION_ERROR = "validation_error_percent"
 
 
 class Classifier(LightningModule):
-    """A net in training, behind the pixels' and the augmentation's code."""
+    """A net in training, behind the input's and the augmentation's code."""
 
-    def __init__(self, recipe: Recipe, classes: int, seed: int) -> None:
+    def __init__(self, recipe: Recipe, task: Classification, seed: int) -> None:
         super().__init__()
-        self.pixels = Pixels(recipe.mean, recipe.std, recipe.bright_on_dark)
-        # On CPUs convolutions are up to twice as fast with the channels last.
-        self.net = recipe.net(classes)
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+        classes = len(task.labels)
+        self.front = front(recipe.input, task)
+        self.net = recipe.make(task)
         self._recipe = recipe
         self._seed = seed
-        self._augment = augment(recipe.augmentation)
+        self._classes = classes
+        self._augment = _augmentation(recipe)
+        self._loss = loss(recipe.loss, classes)
         self._accuracy = MulticlassAccuracy(classes, average="micro")
+        if isinstance(recipe.input, Image):
+            # On CPUs convolutions are up to twice as fast with the channels last.
+            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
 
     def on_train_epoch_start(self) -> None:
         """Makes the epoch's random numbers independent of what came before, of which a resumed run knows nothing."""
         torch.manual_seed(seed_at(self._seed, self.current_epoch, self.global_rank))
 
     def training_step(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Gives the loss on image_NHWC u8 and label_N i64."""
-        image_NHWC, label_N = batch
-        image_NCHW = self._augment(self.pixels.scale(image_NHWC))
-        logits_NK = self.net(self.pixels.normalise(image_NCHW))
-        loss = functional.cross_entropy(logits_NK, label_N)
-        self.log(TRAIN_LOSS, loss, on_step=False, on_epoch=True, sync_dist=True)
-        return loss
+        """Gives the loss on a graph's inputs and label_N i64."""
+        inputs, label_N = batch
+        value = self._measure(self.net(self._distorted(inputs)), label_N)[1]
+        self.log(TRAIN_LOSS, value, on_step=False, on_epoch=True, sync_dist=True)
+        return value
+
+    def _distorted(self, inputs: Tensor) -> Tensor:
+        """Gives what the net takes, distorted at random where it is a picture."""
+        if not isinstance(self.front, Pixels):
+            distorted: Tensor = self.front(inputs)
+            return distorted
+        return self.front.normalise(self._augment(self.front.scale(inputs)))
+
+    def _measure(self, output: Tensor, label_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Gives logits_NK f32 and the loss."""
+        logits_NK = widened(output.float())
+        target_NK = functional.one_hot(label_N, self._classes).float()
+        return logits_NK, self._loss(logits_NK, target_NK)
+
+    def on_before_zero_grad(self, *_: object) -> None:
+        """Shortens the output layer's weight vectors, after each step."""
+        if self._recipe.max_norm:
+            shorten(last_linear(self.net), self._recipe.max_norm)
 
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         """Measures the net as it will be served: no augmentation."""
-        image_NHWC, label_N = batch
-        logits_NK = self.net(self.pixels(image_NHWC))
-        loss = functional.cross_entropy(logits_NK, label_N)
+        inputs, label_N = batch
+        logits_NK, value = self._measure(self.net(self.front(inputs)), label_N)
         self._accuracy.update(logits_NK, label_N)
-        self.log(VALIDATION_LOSS, loss, batch_size=len(label_N), sync_dist=True)
+        self.log(VALIDATION_LOSS, value, batch_size=len(label_N), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        """Logs the error over all validation pictures."""
+        """Logs the error over all validation examples."""
         # Every process computes the same; their mean, which Lightning insists on, changes nothing.
         self.log(VALIDATION_ERROR, 100 * (1 - self._accuracy.compute()), sync_dist=True)
         self._accuracy.reset()
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Gives AdamW, its learning rate on one cycle over the whole run (Smith and Topin 2018)."""
-        recipe = self._recipe
-        optimizer = AdamW(self.net.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+        """Gives the recipe's optimiser and its schedule over the whole run."""
+        settings = self._recipe.optimizer
+        made = optimizer(settings, self.net.parameters())
         steps = int(self.trainer.estimated_stepping_batches)
-        cycle = OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps, pct_start=recipe.warmup)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}
+        rates = scheduler(self._recipe.schedule, made, steps, cycle_momentum=settings.has_momentum)
+        return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+
+
+def _augmentation(recipe: Recipe) -> nn.Module:
+    settings = recipe.input
+    if not isinstance(settings, Image):
+        return nn.Identity()
+    return augment(recipe.augmentation, settings.height, settings.width)
+
+
+def last_linear(net: nn.Module) -> nn.Linear:
+    """Gives a net's output layer."""
+    return [layer for layer in net.modules() if isinstance(layer, nn.Linear)][-1]
+
+
+@torch.no_grad()
+def shorten(layer: nn.Linear, max_norm: float) -> None:
+    """Brings each class's weight vector down to a length (Hinton et al. 2012, "Improving neural networks ...", 2)."""
+    layer.weight.copy_(torch.renorm(layer.weight, p=2, dim=0, maxnorm=max_norm))

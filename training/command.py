@@ -1,19 +1,18 @@
 """`hondo train`: from a recipe and a data set to a run folder."""
 
+import json
 import time
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 from lightning.pytorch.utilities import rank_zero_only
 
 from training import checkpoint, recipe, run
 from training.checkpoint import Facts
-from training.data.choice import choose
-from training.data.dataset import DataSet
-from training.data.mnist import MNIST
+from training.data.choice import KINDS, better, choose
+from training.data.dataset import DataSet, Examples, Raw
 from training.fit import Devices, fit
 from training.recipe import Recipe
 
@@ -24,24 +23,26 @@ _OF_THE_RECIPE: Final = "the model's recipe"
 @click.argument("model")
 @click.option(
     "--data",
-    metavar="FOLDER|digits",
-    show_default="Fashion-MNIST where Debian's package of it is installed, else digits",
-    help="Folder with the four idx files of MNIST or of a set in that form; or scikit-learn's digits.",
+    metavar="FOLDER|FILE|digits",
+    show_default="what the machine has for the model",
+    help=KINDS,
 )
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", show_default="runs/MODEL", help="Run folder to write."
 )
 @click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="Change a setting of the recipe, such as optimizer.lr=0.1; `hondo train MODEL --settings` lists them.",
+)
+@click.option("--settings", "only_settings", is_flag=True, help="Print the recipe's settings as JSON; train nothing.")
+@click.option(
     "--epochs", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Most epochs; fewer where it stops early."
 )
 @click.option(
-    "--batch-size", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Pictures in a step, over all devices."
-)
-@click.option(
-    "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
-    show_default=_OF_THE_RECIPE,
-    help="Highest one of the schedule.",
+    "--batch-size", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Examples in a step, over all devices."
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="The same seed gives the same net."
@@ -56,9 +57,10 @@ def train(
     model: str,
     data: str | None,
     out: Path | None,
+    assignments: tuple[str, ...],
+    only_settings: bool,
     epochs: int | None,
     batch_size: int | None,
-    learning_rate: float | None,
     seed: int,
     resume: bool,
     overwrite: bool,
@@ -67,23 +69,33 @@ def train(
     strategy: str,
 ) -> None:
     """Train MODEL on a data set; leaves a run folder, which `hondo export` takes."""
-    chosen = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
-    settings = _recipe(model, chosen)
+    settings = _recipe(model, assignments, {"epochs": epochs, "batch_size": batch_size})
+    if only_settings:
+        click.echo(json.dumps(settings.settings(), indent=2, ensure_ascii=False))
+        return
     folder = out or Path("runs") / model
-    data_set = choose(data).fit(settings.image)
-    facts = Facts(recipe=settings, labels=data_set.labels, data=(data_set.source,), seed=seed)
+    data_set = choose(data, settings)
+    task = data_set.task(settings.input)
+    facts = Facts(recipe=settings, task=task, data=(data_set.source,), seed=seed)
     last = _resumable(folder, facts) if resume else None
     if last is None:
         _make_room(folder, overwrite)
     _introduce(settings, data_set)
     started_s = time.monotonic()
     used = Devices(accelerator=accelerator, devices=devices, strategy=strategy)
-    fit(facts, data_set.train, folder, used, last)
-    _finish(folder, data_set, time.monotonic() - started_s)
+    train_examples, test_examples = data_set.train.fit(task), data_set.test.fit(task)
+    fit(facts, train_examples, folder, used, last)
+    _finish(folder, data_set, test_examples, time.monotonic() - started_s)
 
 
-def _recipe(model: str, chosen: Mapping[str, Any]) -> Recipe:
-    return replace(recipe.find(model), **{name: value for name, value in chosen.items() if value is not None})
+def _recipe(model: str, assignments: Sequence[str], options: Mapping[str, int | None]) -> Recipe:
+    chosen = {name: str(value) for name, value in options.items() if value is not None}
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise click.UsageError(f"--set {assignment}: expected SETTING=VALUE, such as optimizer.lr=0.1")
+        chosen[path] = value
+    return recipe.find(model).changed(chosen)
 
 
 @rank_zero_only
@@ -106,23 +118,23 @@ def _resumable(folder: Path, facts: Facts) -> Path:
 
 
 @rank_zero_only
-def _introduce(settings: Recipe, data_set: DataSet) -> None:
+def _introduce(settings: Recipe, data_set: DataSet[Raw]) -> None:
     click.echo(f"model  {settings.name}: {settings.source}")
     click.echo(f"data   {data_set.name}: {data_set.source.origin}")
     share = f"{settings.validation:.0%} of them to validate with"
-    click.echo(f"       {len(data_set.train):,} pictures to train on, {share}; {len(data_set.test):,} to test on")
-    if data_set.name != MNIST.name:
-        click.echo(f"       for MNIST: --data FOLDER with its four files, from {MNIST.where}")
+    click.echo(f"       {len(data_set.train):,} examples to train on, {share}; {len(data_set.test):,} to test on")
+    if (hint := better(settings, data_set)) is not None:
+        click.echo(f"       {hint}")
 
 
 @rank_zero_only
-def _finish(folder: Path, data_set: DataSet, seconds: float) -> None:
-    results = run.finish(folder, data_set.test, seconds)
-    test = results.test_error
-    wrong = round(test.value * test.samples / 100)
+def _finish(folder: Path, data_set: DataSet[Raw], test: Examples, seconds: float) -> None:
+    results = run.finish(folder, test, seconds)
+    error = results.test_error
+    wrong = round(error.value * error.samples / 100)
     click.echo(f"trained in {_duration(seconds)}; epoch {results.best_epoch} was the best")
     click.echo(f"validation error {results.validation_error_percent:.2f} %")
-    click.echo(f"test error       {test.value:.2f} % ({wrong} of {test.samples:,}, {data_set.name})")
+    click.echo(f"test error       {error.value:.2f} % ({wrong} of {error.samples:,}, {data_set.name})")
     click.echo(f"run folder       {folder}")
     click.echo(f"next             hondo export {folder} --to models")
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hondo.client import DEFAULT_SERVER, AsyncClient
 from hondo.errors import WrongTask
 from protos.hondo_pb2 import Model
-from training.data.choice import choose
-from training.data.dataset import DataSet, image
+from training.data.choice import KINDS, read
+from training.data.dataset import DataSet, PictureFiles, Pictures, Raw, image
 
 _PICTURES_A_REQUEST: Final = 50
 _REQUESTS_AT_ONCE: Final = 4
@@ -51,19 +51,19 @@ class Evaluation:
 @click.argument("model")
 @click.option(
     "--data",
-    metavar="FOLDER|digits",
+    metavar="FOLDER|FILE|digits",
     required=True,
-    help="Folder with the four idx files of MNIST or of a set in that form; or scikit-learn's digits.",
+    help=KINDS,
 )
 @click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(*, model: str, data: str, server: str, as_json: bool) -> None:
     """Ask a running server about every test picture of a data set, as PNG files, and score MODEL's answers."""
-    evaluation = asyncio.run(ask(model, choose(data), server))
+    evaluation = asyncio.run(ask(model, read(data), server))
     click.echo(_json(evaluation) if as_json else _text(evaluation))
 
 
-async def ask(model: str, data: DataSet, server: str) -> Evaluation:
+async def ask(model: str, data: DataSet[Raw], server: str) -> Evaluation:
     """Asks a server about all test pictures.
 
     Raises:
@@ -77,19 +77,27 @@ async def ask(model: str, data: DataSet, server: str) -> Evaluation:
         if tuple(served.manifest.classification.labels) != data.labels:
             raise WrongTask(f"the labels of {model!r} are not those of {data.name}: {', '.join(data.labels)}")
         starts = range(0, len(data.test), _PICTURES_A_REQUEST)
-        parts = [data.test.images_NHWC[start : start + _PICTURES_A_REQUEST] for start in starts]
+        files = _files(data.test)
+        parts = [files[start : start + _PICTURES_A_REQUEST] for start in starts]
         answers = await asyncio.gather(*(_classes(client, slots, served, part) for part in parts))
     confused = _confused(data, [answer for part in answers for answer in part])
     return Evaluation(model=model, version=served.version, data=data.name, pictures=len(data.test), confused=confused)
 
 
-async def _classes(
-    client: AsyncClient, slots: asyncio.Semaphore, served: Model, images_NHWC: NDArray[np.uint8]
-) -> list[int]:
+async def _classes(client: AsyncClient, slots: asyncio.Semaphore, served: Model, files: Sequence[bytes]) -> list[int]:
     async with slots:
-        files = [_png(picture_HWC) for picture_HWC in images_NHWC]
         answer = await client.classify(files, model=served.name, version=served.version, top_k=1)
     return [result.labels[0].index for result in answer.results]
+
+
+def _files(pictures: Raw) -> list[bytes]:
+    match pictures:
+        case Pictures():
+            return [_png(picture_HWC) for picture_HWC in pictures.images_NHWC]
+        case PictureFiles():
+            return [path.read_bytes() for path in pictures.paths]
+        case _:
+            raise WrongTask("the data set has no pictures")
 
 
 def _png(picture_HWC: NDArray[np.uint8]) -> bytes:
@@ -98,7 +106,7 @@ def _png(picture_HWC: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _confused(data: DataSet, answers: Sequence[int]) -> Counter[tuple[str, str]]:
+def _confused(data: DataSet[Raw], answers: Sequence[int]) -> Counter[tuple[str, str]]:
     pairs = zip(data.test.labels_N.tolist(), answers, strict=True)
     return Counter((data.labels[true], data.labels[answer]) for true, answer in pairs if true != answer)
 

@@ -7,16 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
-from training import run
-from training.averaging import running_average
+from training import precision, run
+from training.averaging import averaging
 from training.checkpoint import Explain, Facts
-from training.classifier import VALIDATION_LOSS, Classifier
+from training.classifier import VALIDATION_ERROR, VALIDATION_LOSS, Classifier
+from training.columns import Columns
 from training.data.batches import TrainingData, hold_out
-from training.data.dataset import Pictures
+from training.data.dataset import Examples
+from training.initialisation import initialise
 from training.progress import Progress
 
 
@@ -29,12 +32,12 @@ class Devices:
     strategy: str = "auto"
 
 
-def fit(facts: Facts, train: Pictures, folder: Path, devices: Devices, resume_from: Path | None = None) -> None:
+def fit(facts: Facts, train: Examples, folder: Path, devices: Devices, resume_from: Path | None = None) -> None:
     """Trains the recipe's net and leaves the best and the last checkpoint in the run folder.
 
     Args:
-        facts: recipe, labels and seed.
-        train: the pictures, of the size of the recipe's image; a share is kept for validation.
+        facts: recipe, task and seed.
+        train: what the task's graph takes; a share is kept for validation.
         folder: the run folder.
         devices: what computes.
         resume_from: the checkpoint to go on from.
@@ -43,11 +46,19 @@ def fit(facts: Facts, train: Pictures, folder: Path, devices: Devices, resume_fr
         seed_everything(facts.seed)
         kept, validation = hold_out(train, facts.recipe.validation, facts.seed)
         _trainer(facts, folder, devices).fit(
-            Classifier(facts.recipe, len(facts.labels), facts.seed),
+            _classifier(facts, kept),
             datamodule=TrainingData(kept, validation, facts.recipe.batch_size, facts.seed),
             ckpt_path=resume_from,
             weights_only=True,
         )
+
+
+def _classifier(facts: Facts, train: Examples) -> Classifier:
+    classifier = Classifier(facts.recipe, facts.task, facts.seed)
+    initialise(classifier.net, facts.recipe.initialisation)
+    if isinstance(classifier.front, Columns):
+        classifier.front.measure(torch.from_numpy(train.inputs))
+    return classifier
 
 
 @contextmanager
@@ -70,6 +81,8 @@ def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
         devices=devices.devices,
         strategy=devices.strategy,
         max_epochs=facts.recipe.epochs,
+        precision=precision.choose(facts.recipe.precision, devices.accelerator),
+        gradient_clip_val=facts.recipe.max_gradient_norm or None,
         callbacks=_callbacks(facts, folder),
         logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
         deterministic=True,
@@ -85,15 +98,16 @@ def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
 
 
 def _callbacks(facts: Facts, folder: Path) -> list[Callback]:
+    recipe = facts.recipe
     checkpoints = folder / run.CHECKPOINTS
+    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
     return [
         # Validation and the checkpoints' `state_dict` have the average instead of the weights.
-        WeightAveraging(avg_fn=running_average(facts.recipe.average_decay)),
-        # The loss tells epochs apart where the error, on few pictures, does not.
-        EarlyStopping(VALIDATION_LOSS, patience=facts.recipe.patience_epochs),
+        *averaging(recipe.average, recipe.epochs),
+        EarlyStopping(better, patience=recipe.patience_epochs),
         LearningRateMonitor("epoch"),
         Progress(),
         Explain(facts),
-        ModelCheckpoint(checkpoints, run.BEST, monitor=VALIDATION_LOSS, enable_version_counter=False),
+        ModelCheckpoint(checkpoints, run.BEST, monitor=better, enable_version_counter=False),
         ModelCheckpoint(checkpoints, run.LAST, save_on_train_epoch_end=True, enable_version_counter=False),
     ]

@@ -1,112 +1,173 @@
 """A recipe: everything that decides how a model is trained, except the data and the seed."""
 
-import dataclasses
+import difflib
 import importlib
+import json
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from google.protobuf import json_format
+from pydantic import Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 from torch import nn
 
 import training.recipes
-from hondo.errors import ModelNotFound
-from protos.manifest_pb2 import ImageInput
+from hondo.errors import InvalidRequest, ModelNotFound
+from protos.manifest_pb2 import Classification
+from training.augmentation import Augmentation
+from training.averaging import Average
+from training.initialisation import Scheme
+from training.inputs import STRICT, Input
+from training.losses import Loss
+from training.optimizers import Optimizer
+from training.schedules import Schedule
+
+# A setting of a net: a number, a word, or several.
+NetSetting = bool | int | float | str | tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Augmentation:
-    """How strongly training pictures are distorted at random; each figure is the most to either side."""
-
-    rotation_deg: float
-    # Share of the picture's side.
-    shift: float
-    # 0.1 scales by 0.9 to 1.1.
-    scale: float
-    shear_deg: float
-    # Elastic distortion (Simard, Steinkraus, Platt 2003): a random field of shifts, smoothed by a Gaussian so wide.
-    elastic_sigma_px: float
-    # The field's amplitude before smoothing, in half sides of the picture.
-    elastic_alpha: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Recipe:
     """How a model is trained."""
 
-    # The file in training/recipes/, the name on the command line and of the artifact.
+    # The name on the command line and of the artifact: its file in training/recipes/, with "-" for "_".
     name: str
     # One sentence: what the model does.
     summary: str
     # Paper and section that the net follows.
     source: str
-    # Makes the net for a number of classes.
-    net: Callable[[int], nn.Module]
+    # Name of the data set that the settings were found on.
+    data: str
+    # Makes the net for a task, with the settings of `net` as keyword arguments.
+    build: Annotated[Callable[..., nn.Module], Field(exclude=True)]
+    net: dict[str, NetSetting] = Field(default_factory=dict)
+    # Of the weights, before training.
+    initialisation: Scheme = "default"
+    # Largest length of each of the output layer's weight vectors (Kim 2014, 2.1); 0 for any.
+    max_norm: Annotated[float, Field(ge=0)] = 0
 
-    # How a picture becomes the array that `Pixels` takes, and Pixels' own settings.
-    image: ImageInput
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    bright_on_dark: bool
-    augmentation: Augmentation
+    input: Input
+    augmentation: Augmentation = Augmentation()
 
-    # The most epochs; the learning rate is down to nothing at their end.
-    epochs: int
+    # The most epochs; the schedule is at its end with them.
+    epochs: Annotated[int, Field(ge=1)]
     # Over all devices together.
-    batch_size: int
-    # The highest, reached after `warmup` of the steps.
-    learning_rate: float
-    warmup: float
-    weight_decay: float
-    # Training stops after so many epochs without a better validation loss.
-    patience_epochs: int
-    # Share that the averaged weights keep of themselves at each step.
-    average_decay: float
-    # Share of the training pictures that is kept for validation.
-    validation: float
+    batch_size: Annotated[int, Field(ge=1)]
+    loss: Loss = Loss()
+    optimizer: Optimizer
+    schedule: Schedule = Schedule()
+    average: Average = Average()
+    # Longest gradient, all weights together; 0 for any.
+    max_gradient_norm: Annotated[float, Field(ge=0)] = 0
+    # "auto" computes in bfloat16 where the device has instructions for it.
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = "32-true"
 
-    def __post_init__(self) -> None:
-        positive = ("epochs", "batch_size", "learning_rate", "patience_epochs")
-        for setting in positive:
-            if getattr(self, setting) <= 0:
-                raise ValueError(f"{setting} must be more than 0, not {getattr(self, setting)}")
-        for setting in ("warmup", "average_decay", "validation"):
-            if not 0 < getattr(self, setting) < 1:
-                raise ValueError(f"{setting} must lie between 0 and 1, not {getattr(self, setting)}")
+    # What tells a better epoch: the validation's loss or its share of errors.
+    monitor: Literal["loss", "error"] = "loss"
+    # Training stops after so many epochs without a better one.
+    patience_epochs: Annotated[int, Field(ge=1)]
+    # Share of the training examples that is kept for validation.
+    validation: Annotated[float, Field(gt=0, lt=1)]
 
-    def settings(self) -> dict[str, object]:
-        """Gives all fields but the net as plain JSON types."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "net"}
-        return plain | {
-            "image": json_format.MessageToDict(self.image, preserving_proto_field_name=True),
-            "mean": list(self.mean),
-            "std": list(self.std),
-            "augmentation": dataclasses.asdict(self.augmentation),
-        }
+    def make(self, task: Classification) -> nn.Module:
+        """Gives the net, its weights as its layers have them by default.
+
+        Raises:
+            InvalidRequest: it has no such setting.
+        """
+        try:
+            return self.build(task, **self.net)
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(f"{self.name} cannot be built with the settings net={self.net}: {error}") from error
+
+    def settings(self) -> dict[str, Any]:
+        """Gives all fields but `build` as plain JSON types."""
+        plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return plain
+
+    def changed(self, assignments: Mapping[str, str]) -> "Recipe":
+        """Gives the recipe with some settings changed.
+
+        Args:
+            assignments: value by path, for example "0.1" by "optimizer.lr": JSON, or a word as it is.
+
+        Raises:
+            InvalidRequest: there is no such setting, or it does not take the value.
+        """
+        plain = self.settings()
+        for path, text in assignments.items():
+            place, field = _find(plain, path)
+            place[field] = _value(text)
+        return _from_plain(self, plain)
+
+
+_ADAPTER: TypeAdapter[Recipe] = TypeAdapter(Recipe)
+# What identifies a recipe cannot be set.
+_FIXED = ("name", "summary", "source", "data")
+
+
+def _find(plain: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
+    *above, field = path.split(".")
+    place = plain
+    for name in above:
+        inner = place.get(name)
+        if not isinstance(inner, dict):
+            raise _unknown(path, plain)
+        place = inner
+    if field not in place or isinstance(place[field], dict) or path in _FIXED:
+        raise _unknown(path, plain)
+    return place, field
+
+
+def _unknown(path: str, plain: dict[str, Any]) -> InvalidRequest:
+    paths = [known for known in _paths(plain) if known not in _FIXED]
+    near = difflib.get_close_matches(path, paths, n=3, cutoff=0.4)
+    near = near or [known for known in paths if known.rsplit(".", maxsplit=1)[-1] == path.rsplit(".", maxsplit=1)[-1]]
+    meant = f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(paths)}"
+    return InvalidRequest(f"the recipe has no setting {path!r}: {meant}")
+
+
+def _paths(plain: Mapping[str, Any], above: str = "") -> list[str]:
+    return [
+        path
+        for name, value in plain.items()
+        for path in (_paths(value, f"{above}{name}.") if isinstance(value, dict) else [f"{above}{name}"])
+    ]
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _from_plain(recipe: Recipe, plain: Mapping[str, Any]) -> Recipe:
+    try:
+        return _ADAPTER.validate_python({**plain, "build": recipe.build})
+    except ValidationError as error:
+        faults = [f"{'.'.join(_named(fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {'; '.join(faults)}") from error
+
+
+def _named(location: tuple[int | str, ...]) -> list[str]:
+    """Leaves out the names of kinds and types, which pydantic puts between those of fields."""
+    return [str(part) for part in location if part not in {"image", "text", "table"}]
 
 
 def from_settings(settings: Mapping[str, Any]) -> Recipe:
-    """Gives the recipe that had these settings; its net is the one that the recipe of that name has.
+    """Gives the recipe that had these settings; its net is built by the one that the recipe of that name has.
 
     Raises:
         ModelNotFound: there is no recipe of that name any more.
+        InvalidRequest: it no longer has such settings.
     """
-    return dataclasses.replace(
-        find(settings["name"]),
-        **{
-            **settings,
-            "image": json_format.ParseDict(settings["image"], ImageInput()),
-            "mean": tuple(settings["mean"]),
-            "std": tuple(settings["std"]),
-            "augmentation": Augmentation(**settings["augmentation"]),
-        },
-    )
+    return _from_plain(find(settings["name"]), settings)
 
 
 def names() -> list[str]:
     """Gives the names of all recipes."""
-    return sorted(module.name for module in pkgutil.iter_modules(training.recipes.__path__))
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(training.recipes.__path__))
 
 
 def find(name: str) -> Recipe:
@@ -116,7 +177,9 @@ def find(name: str) -> Recipe:
         ModelNotFound: there is none; the text lists those that there are.
     """
     if name not in names():
-        raise ModelNotFound(f"no model is named {name!r} here: there is {', '.join(names())}")
-    recipe = importlib.import_module(f"training.recipes.{name}").RECIPE
+        near = difflib.get_close_matches(name, names(), n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise ModelNotFound(f"no model is named {name!r} here{meant}: there is {', '.join(names())}")
+    recipe = importlib.import_module(f"training.recipes.{name.replace('-', '_')}").RECIPE
     assert isinstance(recipe, Recipe)
     return recipe

@@ -3,10 +3,10 @@
     checkpoints/best.ckpt   the averaged weights of the best epoch, and all that rebuilds the net
     checkpoints/last.ckpt   to resume from
     logs/                   CSV and TensorBoard
-    samples.npz             real pictures that the training never saw, with their labels
+    samples.npz             real examples that the training never saw, with their labels
     results.json            scores; written last, so that a folder with it is finished
 
-Legend: N pictures, H height, W width, C channels.
+Legend: N examples, H height, W width, C channels, T words, F columns, K classes.
 """
 
 import json
@@ -24,11 +24,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hondo.errors import InvalidArtifact, MissingData
-from protos.manifest_pb2 import DataSource, ImageInput, Score
-from training import checkpoint
+from protos.manifest_pb2 import Classification, DataSource, Score
+from training import checkpoint, inputs
 from training.checkpoint import Checkpoint
-from training.data.dataset import Pictures
-from training.pixels import Pixels
+from training.data.dataset import Examples
+from training.losses import widened
 
 CHECKPOINTS: Final = "checkpoints"
 BEST: Final = "best"
@@ -37,7 +37,7 @@ LOGS: Final = "logs"
 _RESULTS: Final = "results.json"
 _SAMPLES: Final = "samples.npz"
 _SAMPLE_COUNT: Final = 256
-_TEST_BATCH: Final = 1000
+_TEST_BATCH: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,15 +45,13 @@ class Run:
     """A finished training."""
 
     name: str
-    # In eval mode, on the CPU: image_NCHW f32, as `pixels` gives it, to logits_NK f32.
+    # In eval mode, on the CPU: what `front` gives to logits f32[N,K], or f32[N,1] for two classes.
     net: nn.Module
-    pixels: Pixels
-    # How a picture becomes the array that `pixels` takes.
-    image: ImageInput
-    labels: tuple[str, ...]
-    # u8, of the test pictures.
-    samples_NHWC: NDArray[np.uint8]
-    sample_labels: NDArray[np.int64]
+    # In eval mode: the served graph's input to what the net takes.
+    front: nn.Module
+    task: Classification
+    # What the served graph takes, of the test examples.
+    samples: Examples
     # All settings, JSON types.
     recipe: dict[str, object]
     source: str
@@ -98,17 +96,14 @@ def load(folder: Path) -> Run:
             f"`hondo train MODEL --out {folder}` makes one; with --resume it finishes one that was cut off"
         )
     saved = checkpoint.read(checkpoint_path(folder, BEST))
-    samples_NHWC, sample_labels = _read_samples(folder)
     recipe = saved.facts.recipe
-    net = _net(saved)
+    front, net = _modules(saved)
     return Run(
         name=recipe.name,
         net=net,
-        pixels=_pixels(saved),
-        image=recipe.image,
-        labels=saved.facts.labels,
-        samples_NHWC=samples_NHWC,
-        sample_labels=sample_labels,
+        front=front,
+        task=saved.facts.task,
+        samples=_read_samples(folder),
         recipe=recipe.settings(),
         source=recipe.source,
         summary=recipe.summary,
@@ -120,21 +115,19 @@ def load(folder: Path) -> Run:
     )
 
 
-def _net(saved: Checkpoint) -> nn.Module:
-    net = saved.facts.recipe.net(len(saved.facts.labels))
+def _modules(saved: Checkpoint) -> tuple[nn.Module, nn.Module]:
+    """Gives the front and the net of a checkpoint, in eval mode."""
+    facts = saved.facts
+    front, net = inputs.front(facts.recipe.input, facts.task), facts.recipe.make(facts.task)
+    front.load_state_dict(saved.weights_of("front"))
     net.load_state_dict(saved.weights_of("net"))
-    return net.eval()
+    return front.eval(), net.eval()
 
 
-def _pixels(saved: Checkpoint) -> Pixels:
-    recipe = saved.facts.recipe
-    return Pixels(recipe.mean, recipe.std, recipe.bright_on_dark)
-
-
-def _read_samples(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _read_samples(folder: Path) -> Examples:
     try:
         with np.load(folder / _SAMPLES, allow_pickle=False) as arrays:
-            return arrays["images_NHWC"], arrays["labels_N"]
+            return Examples(arrays["inputs"], arrays["labels_N"])
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise InvalidArtifact(f"{folder / _SAMPLES} cannot be read: {error}") from error
 
@@ -157,12 +150,12 @@ class Results:
     seconds: float
 
 
-def finish(folder: Path, test: Pictures, seconds: float) -> Results:
-    """Scores the best checkpoint on the test pictures, and makes the folder complete.
+def finish(folder: Path, test: Examples, seconds: float) -> Results:
+    """Scores the best checkpoint on the test examples, and makes the folder complete.
 
     Args:
         folder: has the best checkpoint.
-        test: what the training never saw, fitted to the recipe's image.
+        test: what the training never saw.
         seconds: how long the training took.
     """
     saved = checkpoint.read(checkpoint_path(folder, BEST))
@@ -173,7 +166,7 @@ def finish(folder: Path, test: Pictures, seconds: float) -> Results:
         seconds=seconds,
     )
     samples = test.take(np.arange(min(_SAMPLE_COUNT, len(test))))
-    np.savez_compressed(folder / _SAMPLES, images_NHWC=samples.images_NHWC, labels_N=samples.labels_N)
+    np.savez_compressed(folder / _SAMPLES, inputs=samples.inputs, labels_N=samples.labels_N)
     (folder / _RESULTS).write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
     return results
 
@@ -187,16 +180,15 @@ def _plain(results: Results) -> Mapping[str, Any]:
     }
 
 
-def _test_error(saved: Checkpoint, test: Pictures) -> Score:
-    wrong = int((predict(_net(saved), _pixels(saved), test.images_NHWC) != test.labels_N).sum())
+def _test_error(saved: Checkpoint, test: Examples) -> Score:
+    wrong = int((predict(*_modules(saved), test.inputs) != test.labels_N).sum())
     name = " and ".join(source.name for source in saved.facts.data)
     return Score(metric="error", value=100 * wrong / len(test), unit="%", data=f"{name} test", samples=len(test))
 
 
-def predict(net: nn.Module, pixels: Pixels, images_NHWC: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Gives the class of each picture, i64[N]."""
+def predict(front: nn.Module, net: nn.Module, examples: NDArray[Any]) -> NDArray[np.int64]:
+    """Gives the class i64[N] of each of the examples, which are what the served graph takes."""
     with torch.inference_mode():
-        starts = range(0, len(images_NHWC), _TEST_BATCH)
-        batches = [torch.tensor(images_NHWC[start : start + _TEST_BATCH]) for start in starts]
-        class_N = torch.cat([net(pixels(image_NHWC)).argmax(1) for image_NHWC in batches])
-        return class_N.numpy()
+        starts = range(0, len(examples), _TEST_BATCH)
+        batches = [torch.tensor(examples[start : start + _TEST_BATCH]) for start in starts]
+        return torch.cat([widened(net(front(batch))).argmax(1) for batch in batches]).numpy()

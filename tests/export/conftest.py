@@ -12,8 +12,9 @@ from torch import nn
 
 from export.convert import convert
 from export.graphs import ClassifierGraph
-from protos.manifest_pb2 import DataSource, ImageInput, Score
+from protos.manifest_pb2 import Classification, DataSource, ImageInput, Score
 from serving.session import Session
+from training.data.dataset import Examples
 from training.pixels import Pixels
 from training.run import Run
 
@@ -27,11 +28,9 @@ def make_run(net: nn.Module) -> Run:
     return Run(
         name="shapes",
         net=net.eval(),
-        pixels=Pixels(mean=(0.5,), std=(0.25,)),
-        image=image,
-        labels=LABELS,
-        samples_NHWC=random.integers(0, 256, (64, 8, 6, 1), dtype=np.uint8),
-        sample_labels=random.integers(0, len(LABELS), 64),
+        front=Pixels(mean=(0.5,), std=(0.25,)),
+        task=Classification(image=image, labels=LABELS),
+        samples=Examples(random.integers(0, 256, (64, 8, 6, 1), dtype=np.uint8), random.integers(0, len(LABELS), 64)),
         recipe={"name": "shapes", "epochs": 3},
         source="Nobody 1999, section II",
         summary="Names the shape in a picture.",
@@ -54,13 +53,13 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def graph(run: Run) -> ClassifierGraph:
-    return ClassifierGraph(run.pixels, run.net)
+    return ClassifierGraph(run.front, run.net)
 
 
 @pytest.fixture(scope="session")
 def onnx_path(run: Run, graph: ClassifierGraph, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("exported") / "model.onnx"
-    convert(graph, run.image, path, FACTS)
+    convert(graph, run.task, path, FACTS)
     return path
 
 

@@ -60,8 +60,8 @@ def test_a_flipped_bit_is_found(name: str, built: Path) -> None:
 def test_golden_outputs_are_pytorchs(built: Path, run: Run, graph: ClassifierGraph) -> None:
     """The golden samples are real ones, with what PyTorch, not ONNX Runtime, made of them."""
     inputs, outputs = artifact.read(built).golden("model")
-    np.testing.assert_array_equal(inputs["image"], run.samples_NHWC[:8])
-    np.testing.assert_array_equal(outputs["probabilities"], graph.answer(run.samples_NHWC[:8]))
+    np.testing.assert_array_equal(inputs["image"], run.samples.inputs[:8])
+    np.testing.assert_array_equal(outputs["probabilities"], graph.answer(run.samples.inputs[:8]))
 
 
 # What somebody who was given nothing but the file might write.
@@ -79,7 +79,7 @@ print(json.dumps({"facts": facts, "answers": [labels[best] for best in probabili
 
 def test_the_file_alone_gives_the_same_labels(built: Path, run: Run, graph: ClassifierGraph, tmp_path: Path) -> None:
     """With onnxruntime and the file's own metadata the labels are the net's, and all facts are the manifest's."""
-    np.save(tmp_path / "pictures.npy", run.samples_NHWC)
+    np.save(tmp_path / "pictures.npy", run.samples.inputs)
     (tmp_path / "lone.onnx").write_bytes((built / "model.onnx").read_bytes())
     ran = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, "lone.onnx", "pictures.npy"],
@@ -89,6 +89,6 @@ def test_the_file_alone_gives_the_same_labels(built: Path, run: Run, graph: Clas
         check=True,
     )
     told = json.loads(ran.stdout)
-    assert told["answers"] == [run.labels[best] for best in graph.answer(run.samples_NHWC).argmax(axis=1)]
+    assert told["answers"] == [run.task.labels[best] for best in graph.answer(run.samples.inputs).argmax(axis=1)]
     assert len(set(told["answers"])) > 1
     assert told["facts"] == facts(artifact.read(built).manifest)

@@ -13,7 +13,7 @@ from training.run import Run
 def test_the_file_takes_any_batch_size(run: Run, graph: ClassifierGraph, session: Session) -> None:
     """One file answers one picture, many pictures, and none."""
     for size in (0, 1, 3, 64):
-        image_NHWC = run.samples_NHWC[:size]
+        image_NHWC = run.samples.inputs[:size]
         found_NK = session.run({"image": image_NHWC})["probabilities"].astype(np.float32)
         np.testing.assert_allclose(found_NK, graph.answer(image_NHWC), rtol=0, atol=1e-5)
 
@@ -49,5 +49,5 @@ def test_the_file_keeps_nothing_of_this_machine(onnx_path: Path) -> None:
 
 def test_the_same_net_gives_the_same_bytes(run: Run, graph: ClassifierGraph, onnx_path: Path, tmp_path: Path) -> None:
     """An export can be repeated: the file depends on net and facts only."""
-    convert(graph, run.image, tmp_path / "again.onnx", FACTS)
+    convert(graph, run.task, tmp_path / "again.onnx", FACTS)
     assert (tmp_path / "again.onnx").read_bytes() == onnx_path.read_bytes()

@@ -47,7 +47,7 @@ def without_softmax(model: onnx.ModelProto) -> None:
 
 
 def check(session: Session, graph: ClassifierGraph, run: Run) -> dict[int, float]:
-    return gate.check_parity(session, graph, run.samples_NHWC, run.labels)
+    return gate.check_parity(session, graph, run.samples.inputs, run.task.labels)
 
 
 def test_the_file_of_a_net_passes(session: Session, graph: ClassifierGraph, run: Run) -> None:
@@ -60,7 +60,7 @@ def test_the_file_of_a_net_passes(session: Session, graph: ClassifierGraph, run:
 def test_every_batch_has_samples_of_its_own(session: Session, graph: ClassifierGraph, run: Run) -> None:
     """A sample that the file gets wrong is found by whichever batch it is in, and named by its number in the run."""
     for sample, size in ((0, 1), (2, 2), (9, 7), (41, 32)):
-        wrong = Wrong(graph, run.samples_NHWC[sample])
+        wrong = Wrong(graph, run.samples.inputs[sample])
         with pytest.raises(ParityError, match=rf"^graph 'model', batch of {size}, sample {sample}: "):
             check(session, wrong, run)
 
@@ -90,7 +90,7 @@ def test_a_nudged_weight_is_refused(session: Session, run: Run) -> None:
         match=r"batch of \d+, sample \d+: the probability of '\w+' is 0\.\d+ in ONNX Runtime but 0\.\d+ in PyTorch: "
         r"a difference of 0\.\d+, at most 1e-05 is allowed",
     ):
-        check(session, ClassifierGraph(run.pixels, net), run)
+        check(session, ClassifierGraph(run.front, net), run)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_net_of_nans_is_refused_though_its_file_agrees(onnx_path: Path, run: R
     with torch.no_grad():
         next(net[4].parameters()).mul_(float("nan"))
     with pytest.raises(ParityError, match="is nan in ONNX Runtime but nan in PyTorch: a difference of inf"):
-        check(session, ClassifierGraph(run.pixels, net), run)
+        check(session, ClassifierGraph(run.front, net), run)
 
 
 def test_another_best_class_is_refused_within_the_tolerance() -> None:
@@ -133,11 +133,11 @@ def test_another_best_class_is_refused_within_the_tolerance() -> None:
 def test_too_few_samples_prove_nothing(session: Session, graph: ClassifierGraph, run: Run) -> None:
     """The gate refuses to pass what it could not try."""
     with pytest.raises(ParityError, match="takes 42 samples to prove, but the run has 41"):
-        gate.check_parity(session, graph, run.samples_NHWC[:41], run.labels)
+        gate.check_parity(session, graph, run.samples.inputs[:41], run.task.labels)
 
 
 def task(run: Run) -> Classification:
-    return Classification(image=run.image, labels=run.labels)
+    return Classification(image=run.task.image, labels=run.task.labels)
 
 
 def test_the_signature_that_the_server_relies_on_passes(session: Session, run: Run) -> None:
@@ -148,7 +148,7 @@ def test_the_signature_that_the_server_relies_on_passes(session: Session, run: R
 def test_a_label_too_many_is_refused(session: Session, run: Run) -> None:
     """The number of labels must be the number of probabilities."""
     with pytest.raises(ParityError, match=r"must give probabilities FP32\[N,4\], but gives probabilities FP32\[N,3\]$"):
-        gate.check_signature(session, Classification(image=run.image, labels=[*run.labels, "star"]))
+        gate.check_signature(session, Classification(image=run.task.image, labels=[*run.task.labels, "star"]))
 
 
 def rename_input(model: onnx.ModelProto) -> None:
@@ -173,13 +173,13 @@ class FrozenBatch(nn.Module):
 
 def test_a_net_that_fixes_the_batch_size_is_refused(run: Run, tmp_path: Path) -> None:
     """A net that serves one batch size only is refused by its signature."""
-    convert(ClassifierGraph(run.pixels, FrozenBatch()), run.image, tmp_path / "model.onnx", {})
+    convert(ClassifierGraph(run.front, FrozenBatch()), run.task.image, tmp_path / "model.onnx", {})
     with pytest.raises(ParityError, match=r"must take image UINT8\[N,8,6,1\], but takes image UINT8\[2,8,6,1\]$"):
         gate.check_signature(Session.open(tmp_path / "model.onnx"), task(run))
 
 
 def test_a_file_that_does_not_run_is_refused(run: Run, graph: ClassifierGraph, tmp_path: Path) -> None:
     """Where ONNX Runtime fails at a batch size, the gate says at which, and why."""
-    convert(ClassifierGraph(run.pixels, FrozenBatch()), run.image, tmp_path / "model.onnx", {})
+    convert(ClassifierGraph(run.front, FrozenBatch()), run.task.image, tmp_path / "model.onnx", {})
     with pytest.raises(ParityError, match="batch of 1: ONNX Runtime fails: "):
         check(Session.open(tmp_path / "model.onnx"), graph, run)

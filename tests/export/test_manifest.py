@@ -8,8 +8,8 @@ def test_the_manifest_has_what_the_run_knows(run: Run) -> None:
     """Name and version are the artifact's, everything else is the run's."""
     manifest = describe(run, "forms", 3)
     assert (manifest.name, manifest.version, manifest.summary) == ("forms", 3, run.summary)
-    assert manifest.classification.image == run.image
-    assert tuple(manifest.classification.labels) == run.labels
+    assert manifest.classification.image == run.task.image
+    assert manifest.classification.labels == run.task.labels
     assert tuple(manifest.scores) == run.scores
 
 
@@ -21,11 +21,11 @@ def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
     fields = {
         field for message in (manifest, manifest.classification, made) for field in message.DESCRIPTOR.fields_by_name
     }
-    assert set(told) == fields - {"graphs", "golden", "classification", "provenance"} | {"task"}
+    assert set(told) == fields - {"graphs", "golden", "classification", "provenance", "text", "table"} | {"task"}
     assert (told["name"], told["version"], told["task"]) == ("forms", "3", "classification")
     assert (told["summary"], told["source"], told["created_at"]) == (run.summary, run.source, made.created_at)
     assert json.loads(told["recipe"]) == run.recipe
-    assert json.loads(told["labels"]) == list(run.labels)
+    assert json.loads(told["labels"]) == list(run.task.labels)
     assert json.loads(told["data"])[0]["terms"] == "CC0 1.0"
     assert json.loads(told["scores"])[0]["value"] == 12.5
     assert json.loads(told["image"]) == {

@@ -1,25 +1,66 @@
-"""Which data set is meant by the folder that a user gives, or by none."""
+"""Which data set is meant by what a user gives, or by nothing."""
 
 from pathlib import Path
 from typing import Final
 
-from training.data import digits, fashion_mnist, idx, mnist
-from training.data.dataset import DataSet
+from hondo.errors import MissingData
+from training.data import cifar10, digits, fashion_mnist, idx, mnist
+from training.data.dataset import DataSet, Raw
+from training.inputs import Image
+from training.recipe import Recipe
 
-_KNOWN: Final = (mnist.MNIST, fashion_mnist.FASHION_MNIST)
+KINDS: Final = """Folder of a data set: MNIST or one in its form, CIFAR-10; or "digits" for scikit-learn's."""
+
+_IDX: Final = (mnist.MNIST, fashion_mnist.FASHION_MNIST)
+# Where a user gets the data that recipes are made for.
+_WHERE: Final = {**{known.name: known.where for known in _IDX}, cifar10.NAME: cifar10.WHERE}
 
 
-def choose(place: str | None) -> DataSet:
+def choose(place: str | None, recipe: Recipe) -> DataSet[Raw]:
     """Reads the data set that a user means.
 
     Args:
-        place: a folder of idx files, of which MNIST and Fashion-MNIST are told apart by their hashes; or "digits" for
-            scikit-learn's; or None for what this machine has, which is Fashion-MNIST where Debian's package of it is
-            installed, else the digits.
+        place: a folder, whose files tell what it is; or "digits" for scikit-learn's; or None for what this machine has.
+        recipe: what is to be trained.
+
+    Raises:
+        MissingData: there is none, or a file is missing, damaged or disagrees with another.
+    """
+    if place is None:
+        return _at_hand(recipe)
+    try:
+        return read(place)
+    except MissingData as error:
+        raise MissingData(f"{error}\n{recipe.name} is made for {recipe.data}: {_needs(recipe)}") from error
+
+
+def read(place: str) -> DataSet[Raw]:
+    """Reads the data set in a folder, whose files tell what it is; or scikit-learn's "digits".
 
     Raises:
         MissingData: a file is missing, damaged or disagrees with another.
     """
-    if place is None:
-        place = str(fashion_mnist.DEBIAN) if fashion_mnist.DEBIAN.is_dir() else digits.NAME
-    return digits.read() if place == digits.NAME else idx.read(Path(place), _KNOWN)
+    if place == digits.NAME:
+        return digits.read()
+    folder = Path(place)
+    if cifar10.recognises(folder):
+        return cifar10.read(folder)
+    return idx.read(folder, _IDX)
+
+
+def _at_hand(recipe: Recipe) -> DataSet[Raw]:
+    if isinstance(recipe.input, Image) and recipe.data in {known.name for known in _IDX}:
+        if fashion_mnist.DEBIAN.is_dir():
+            return idx.read(fashion_mnist.DEBIAN, _IDX)
+        if recipe.data == mnist.NAME:
+            return digits.read()
+    raise MissingData(_needs(recipe))
+
+
+def better(recipe: Recipe, data: DataSet[Raw]) -> str | None:
+    """Says where to get the data that a recipe is made for; None where that is what it has."""
+    return None if data.name == recipe.data else f"made for {recipe.data}: {_needs(recipe)}"
+
+
+def _needs(recipe: Recipe) -> str:
+    return f"--data FOLDER with {recipe.data}, from {_WHERE[recipe.data]}"

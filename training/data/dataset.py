@@ -1,30 +1,53 @@
-"""A data set of labelled pictures, in memory.
+"""A data set of labelled examples, in memory: as they are published, and as a net takes them.
 
-Legend: N pictures, H height, W width, C channels.
+Legend: N examples, H height, W width, C channels, T words, F columns.
 """
 
-from dataclasses import dataclass, replace
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from hondo import images
-from protos.manifest_pb2 import DataSource, ImageInput
+from hondo import images, text
+from hondo.errors import InvalidImage, InvalidRequest, MissingData
+from protos.manifest_pb2 import Classification, DataSource, ImageInput, TableInput, TextInput
+from training import inputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """What a graph takes, and the class of each."""
+
+    # u8[N,H,W,C], i64[N,T] or f32[N,F].
+    inputs: NDArray[Any]
+    # Position in the task's labels.
+    labels_N: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        _check(self, len(self.inputs))
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+    def take(self, index_N: NDArray[np.int64]) -> "Examples":
+        """Gives the examples at these positions."""
+        return Examples(self.inputs[index_N], self.labels_N[index_N])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pictures:
-    """Pictures of one size, and the class of each."""
+    """Pictures of one size."""
 
-    # u8.
     images_NHWC: NDArray[np.uint8]
-    # Position in the data set's labels.
     labels_N: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        if len(self.images_NHWC) != len(self.labels_N):
-            raise ValueError(f"{len(self.images_NHWC)} pictures have {len(self.labels_N)} labels")
+        _check(self, len(self.images_NHWC))
 
     def __len__(self) -> int:
         return len(self.labels_N)
@@ -33,32 +56,158 @@ class Pictures:
         """Gives the pictures at these positions."""
         return Pictures(self.images_NHWC[index_N], self.labels_N[index_N])
 
-    def fit(self, spec: ImageInput) -> "Pictures":
+    def fit(self, task: Classification) -> Examples:
         """Brings all pictures to the shape that a graph takes, by the code that serving runs."""
+        spec = task.image
+        if self.images_NHWC.shape[1:] == (spec.height, spec.width, spec.channels):
+            return Examples(self.images_NHWC, self.labels_N)
         fitted = [images.fit(image(picture_HWC), spec) for picture_HWC in self.images_NHWC]
-        return Pictures(np.stack(fitted), self.labels_N)
+        return Examples(np.stack(fitted), self.labels_N)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DataSet:
-    """Pictures to train on, pictures to test on, and where they are from."""
+class PictureFiles:
+    """Pictures of any size, as files."""
+
+    paths: tuple[Path, ...]
+    labels_N: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        _check(self, len(self.paths))
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+    def take(self, index_N: NDArray[np.int64]) -> "PictureFiles":
+        """Gives the pictures at these positions."""
+        return PictureFiles(tuple(self.paths[index] for index in index_N), self.labels_N[index_N])
+
+    def fit(self, task: Classification) -> Examples:
+        """Reads all pictures by the code that serving runs.
+
+        Raises:
+            MissingData: some cannot be read; the text names the first ones.
+        """
+        with ThreadPoolExecutor() as pool:
+            read = list(pool.map(lambda path: _read(path, task.image), self.paths))
+        if broken := [str(found) for found in read if isinstance(found, MissingData)]:
+            more = f"\n... and {len(broken) - 10} more" if len(broken) > 10 else ""
+            raise MissingData("\n".join(broken[:10]) + more)
+        return Examples(np.stack([found for found in read if not isinstance(found, MissingData)]), self.labels_N)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sentences:
+    """Texts as they are written."""
+
+    texts: tuple[str, ...]
+    labels_N: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        _check(self, len(self.texts))
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+    def take(self, index_N: NDArray[np.int64]) -> "Sentences":
+        """Gives the sentences at these positions."""
+        return Sentences(tuple(self.texts[index] for index in index_N), self.labels_N[index_N])
+
+    def fit(self, task: Classification) -> Examples:
+        """Encodes all sentences by the code that serving runs."""
+        ids = text.index(task.text.vocabulary)
+        encoded = [text.encode(sentence, ids, task.text.length) for sentence in self.texts]
+        return Examples(np.stack(encoded), self.labels_N)
+
+    def vocabulary(self, min_count: int) -> list[str]:
+        """Gives the words that occur so often, the special ones first, then the most frequent, then by alphabet."""
+        counts = Counter(word for sentence in self.texts for word in text.words(sentence))
+        kept = [word for word, count in counts.items() if count >= min_count]
+        return [*text.SPECIAL, *sorted(kept, key=lambda word: (-counts[word], word))]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The rows of a table of numbers."""
+
+    columns: tuple[str, ...]
+    values_NF: NDArray[np.float32]
+    labels_N: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        _check(self, len(self.values_NF))
+
+    def __len__(self) -> int:
+        return len(self.labels_N)
+
+    def take(self, index_N: NDArray[np.int64]) -> "Rows":
+        """Gives the rows at these positions."""
+        return Rows(self.columns, self.values_NF[index_N], self.labels_N[index_N])
+
+    def fit(self, task: Classification) -> Examples:
+        """Gives the rows as they are."""
+        return Examples(self.values_NF, self.labels_N)
+
+
+Raw = Pictures | PictureFiles | Sentences | Rows
+Kind = TypeVar("Kind", bound=Raw, covariant=True)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataSet(Generic[Kind]):
+    """Examples to train on, examples to test on, and where they are from."""
 
     source: DataSource
     # Name of each class.
     labels: tuple[str, ...]
-    train: Pictures
-    test: Pictures
+    train: Kind
+    test: Kind
 
     @property
     def name(self) -> str:
         """The short name, for example "mnist"."""
         return self.source.name
 
-    def fit(self, spec: ImageInput) -> "DataSet":
-        """Brings all pictures to the shape that a graph takes."""
-        return replace(self, train=self.train.fit(spec), test=self.test.fit(spec))
+    def task(self, settings: inputs.Image | inputs.Text | inputs.Table) -> Classification:
+        """Gives the task of a net that is trained on this data.
+
+        Raises:
+            InvalidRequest: the net takes something else than the data set has.
+        """
+        match settings, self.train:
+            case inputs.Image(), Pictures() | PictureFiles():
+                return Classification(image=settings.spec(), labels=self.labels)
+            case inputs.Text(), Sentences():
+                spec = TextInput(
+                    tokenizer=TextInput.KIM,
+                    vocabulary=self.train.vocabulary(settings.min_count),
+                    length=settings.length,
+                )
+                return Classification(text=spec, labels=self.labels)
+            case inputs.Table(), Rows():
+                return Classification(table=TableInput(columns=self.train.columns), labels=self.labels)
+            case _:
+                has = {Pictures: "pictures", PictureFiles: "pictures", Sentences: "sentences", Rows: "rows of a table"}
+                raise InvalidRequest(
+                    f"{self.name} has {has[type(self.train)]}, but the model takes {_PLURAL[settings.kind]}"
+                )
+
+
+_PLURAL = {"image": "pictures", "text": "sentences", "table": "rows of a table"}
 
 
 def image(picture_HWC: NDArray[np.uint8]) -> Image.Image:
     """Gives an array u8[H,W,1] (grey) or u8[H,W,3] (RGB) as Pillow's image."""
     return Image.fromarray(picture_HWC.squeeze(2) if picture_HWC.shape[2] == 1 else picture_HWC)
+
+
+def _read(path: Path, spec: ImageInput) -> NDArray[np.uint8] | MissingData:
+    try:
+        return images.read(path.read_bytes(), spec)
+    except (InvalidImage, OSError) as error:
+        return MissingData(f"{path}: {error}")
+
+
+def _check(examples: Examples | Raw, count: int) -> None:
+    if count != len(examples.labels_N):
+        raise ValueError(f"{count} examples have {len(examples.labels_N)} labels")

@@ -19,7 +19,7 @@ _TEST_EVERY: Final = 5
 _BRIGHTEST: Final = 16
 
 
-def read() -> DataSet:
+def read() -> DataSet[Pictures]:
     """Reads the digits as u8[N,8,8,1].
 
     The authors give no split of these; every fifth picture is for the test, so that most writers are in both parts.

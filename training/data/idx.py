@@ -44,7 +44,7 @@ class Publication:
     sha256: Mapping[str, str]
 
 
-def read(folder: Path, known: Sequence[Publication]) -> DataSet:
+def read(folder: Path, known: Sequence[Publication]) -> DataSet[Pictures]:
     """Reads the four files, each as NAME.gz or NAME.
 
     Args:

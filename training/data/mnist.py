@@ -4,8 +4,9 @@ from typing import Final
 
 from training.data import idx
 
+NAME: Final = "mnist"
 MNIST: Final = idx.Publication(
-    name="mnist",
+    name=NAME,
     origin="MNIST, Y. LeCun, C. Cortes, C. Burges, http://yann.lecun.com/exdb/mnist/",
     terms="CC BY-SA 3.0",
     where="https://ossci-datasets.s3.amazonaws.com/mnist/",
