@@ -79,8 +79,8 @@ def _source(task: Classification) -> str:
         case "text":
             words = len(task.text.vocabulary) - len(SPECIAL)
             return (
-                f"A text is cut into words (lower case, marks apart), each of which becomes its number among {words:,}; "
-                f"words not among them are 1. What is beyond {task.text.length} words is cut off, and shorter texts are "
+                f"A text is cut into words (lower case, marks apart), each of which becomes its number; {words:,} are "
+                f"known, all others are 1. What is beyond {task.text.length} words is cut off, and shorter texts are "
                 "filled up with 0."
             )
         case "table":

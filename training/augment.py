@@ -23,8 +23,8 @@ from training.augmentation import Augmentation
 # A Gaussian is cut off so many standard deviations from its middle.
 _GAUSSIAN_REACH: Final = 1.5
 
-# Krizhevsky, Sutskever, Hinton 2012, 4.1: principal components of ImageNet's RGB values in 0..1 and their deviations; the
-# figures are those of Facebook's ResNet training (fb.resnet.torch, 2016).
+# Krizhevsky, Sutskever, Hinton 2012, 4.1: principal components of ImageNet's RGB values in 0..1 and their deviations;
+# the figures are those of Facebook's ResNet training (fb.resnet.torch, 2016).
 _COLOUR_DEVIATION_3: Final = (0.2175, 0.0188, 0.0045)
 _COLOUR_COMPONENT_33: Final = (
     (-0.5675, 0.7192, 0.4009),

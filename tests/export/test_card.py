@@ -12,8 +12,8 @@ def test_the_card_tells_what_a_user_needs(run: Run) -> None:
     for fact in (
         "# forms\n\nNames the shape in a picture.",
         "8 pixels high and 6 wide, grey: each side is scaled by itself (bilinear)",
-        "`image` u8[N,8,6,1]",
-        "`probabilities` f32[N,3]",
+        "`image` UINT8[N,8,6,1]",
+        "`probabilities` FP32[N,3]",
         "circle, square, triangle",
         "| error | 12.5 % | shapes test | 64 |",
         "**shapes**, from drawn here. Terms: CC0 1.0",

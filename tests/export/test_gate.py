@@ -69,7 +69,7 @@ class Wrong(ClassifierGraph):
     """A graph that answers otherwise for one picture."""
 
     def __init__(self, graph: ClassifierGraph, image_HWC: np.ndarray) -> None:
-        super().__init__(graph.pixels, graph.net)
+        super().__init__(graph.front, graph.net)
         self.image_HWC = torch.tensor(image_HWC)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
@@ -173,13 +173,13 @@ class FrozenBatch(nn.Module):
 
 def test_a_net_that_fixes_the_batch_size_is_refused(run: Run, tmp_path: Path) -> None:
     """A net that serves one batch size only is refused by its signature."""
-    convert(ClassifierGraph(run.front, FrozenBatch()), run.task.image, tmp_path / "model.onnx", {})
+    convert(ClassifierGraph(run.front, FrozenBatch()), run.task, tmp_path / "model.onnx", {})
     with pytest.raises(ParityError, match=r"must take image UINT8\[N,8,6,1\], but takes image UINT8\[2,8,6,1\]$"):
         gate.check_signature(Session.open(tmp_path / "model.onnx"), task(run))
 
 
 def test_a_file_that_does_not_run_is_refused(run: Run, graph: ClassifierGraph, tmp_path: Path) -> None:
     """Where ONNX Runtime fails at a batch size, the gate says at which, and why."""
-    convert(ClassifierGraph(run.front, FrozenBatch()), run.task.image, tmp_path / "model.onnx", {})
+    convert(ClassifierGraph(run.front, FrozenBatch()), run.task, tmp_path / "model.onnx", {})
     with pytest.raises(ParityError, match="batch of 1: ONNX Runtime fails: "):
         check(Session.open(tmp_path / "model.onnx"), graph, run)

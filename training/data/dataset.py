@@ -150,18 +150,18 @@ class Rows:
 
 
 Raw = Pictures | PictureFiles | Sentences | Rows
-Kind = TypeVar("Kind", bound=Raw, covariant=True)
+Raw_co = TypeVar("Raw_co", bound=Raw, covariant=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DataSet(Generic[Kind]):
+class DataSet(Generic[Raw_co]):
     """Examples to train on, examples to test on, and where they are from."""
 
     source: DataSource
     # Name of each class.
     labels: tuple[str, ...]
-    train: Kind
-    test: Kind
+    train: Raw_co
+    test: Raw_co
 
     @property
     def name(self) -> str:
