@@ -24,11 +24,11 @@ class OptionA(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self._before = self._after = (outputs - inputs) // 2
+        self._zeros = (outputs - inputs) // 2
 
     def forward(self, maps_NCHW: Tensor) -> Tensor:
         """Gives maps of half the height and width, with zeros before and after their channels."""
-        return functional.pad(maps_NCHW[:, :, ::2, ::2], (0, 0, 0, 0, self._before, self._after))
+        return functional.pad(maps_NCHW[:, :, ::2, ::2], (0, 0, 0, 0, self._zeros, self._zeros))
 
 
 class Block(nn.Module):
