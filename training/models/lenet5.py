@@ -5,6 +5,9 @@ Legend: N batch, C channels, H height, W width, K classes.
 
 from torch import Tensor, nn
 
+from training import activations
+from training.activations import Activation
+
 
 class LeNet5(nn.Module):
     """Two convolutions with subsampling, then three layers that see the whole picture.
@@ -12,7 +15,7 @@ class LeNet5(nn.Module):
     The layers' names and sizes are the paper's. Where ours differs, and why:
 
     - Pictures are 28x28 and C1 pads them to the paper's 32x32.
-    - The units are ReLU; the paper's are 1.7159 tanh(2x/3).
+    - The units are ReLU unless asked otherwise; the paper's are "lecun_tanh".
     - S2 and S4 take the maximum of 2x2; the paper's take the sum, with a trained scale and bias for each map.
     - Each map of C3 sees all 6 maps of S2 (2,416 parameters); the paper's Table I connects 10 of 16 pairs (1,516),
       to break symmetry and to save time.
@@ -21,9 +24,10 @@ class LeNet5(nn.Module):
 
     Args:
         classes: K, how many classes there are.
+        activation: what the units do.
     """
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, *, activation: Activation = "relu") -> None:
         super().__init__()
         self.c1 = nn.Conv2d(1, 6, kernel_size=5, padding=2)
         self.s2 = nn.MaxPool2d(2)
@@ -32,7 +36,7 @@ class LeNet5(nn.Module):
         self.c5 = nn.Conv2d(16, 120, kernel_size=5)
         self.f6 = nn.Linear(120, 84)
         self.output = nn.Linear(84, classes)
-        self.squash = nn.ReLU()
+        self.squash = activations.activation(activation)
 
     def forward(self, image_NCHW: Tensor) -> Tensor:
         """Gives logits_NK f32 of image_NCHW f32[N,1,28,28]."""

@@ -45,3 +45,11 @@ def test_gives_a_logit_for_each_class(batch: int, classes: int) -> None:
     logits_NK = LeNet5(classes)(torch.zeros(batch, 1, 28, 28))
     assert logits_NK.shape == (batch, classes)
     assert logits_NK.dtype == torch.float32
+
+
+def test_activation_changes_no_names() -> None:
+    """Weights trained with one activation load into a net with another, which then computes something else."""
+    relu, tanh = LeNet5(10), LeNet5(10, activation="lecun_tanh")
+    tanh.load_state_dict(relu.state_dict())
+    image_NCHW = torch.rand(2, 1, 28, 28)
+    assert not torch.equal(relu(image_NCHW), tanh(image_NCHW))
