@@ -16,7 +16,7 @@ from training.inputs import Image, front
 from training.losses import loss, widened
 from training.optimizers import optimizer
 from training.pixels import Pixels
-from training.recipe import Recipe
+from training.recipe import LimitsNorms, Recipe
 from training.schedules import scheduler
 from training.seeds import seed_at
 
@@ -69,9 +69,10 @@ class Classifier(LightningModule):
         return logits_NK, self._loss(logits_NK, target_NK)
 
     def on_before_zero_grad(self, *_: object) -> None:
-        """Shortens the output layer's weight vectors, after each step."""
+        """Shortens weight vectors, after each step."""
         if self._recipe.max_norm:
-            shorten(last_linear(self.net), self._recipe.max_norm)
+            assert isinstance(self.net, LimitsNorms), "the recipe has made sure"
+            self.net.limit_norms(self._recipe.max_norm)
 
     def validation_step(self, batch: tuple[Tensor, Tensor]) -> None:
         """Measures the net as it will be served: no augmentation."""
@@ -100,14 +101,3 @@ def _augmentation(recipe: Recipe) -> nn.Module:
     if not isinstance(settings, Image):
         return nn.Identity()
     return augment(recipe.augmentation, settings.height, settings.width)
-
-
-def last_linear(net: nn.Module) -> nn.Linear:
-    """Gives a net's output layer."""
-    return [layer for layer in net.modules() if isinstance(layer, nn.Linear)][-1]
-
-
-@torch.no_grad()
-def shorten(layer: nn.Linear, max_norm: float) -> None:
-    """Brings each class's weight vector down to a length (Hinton et al. 2012, "Improving neural networks ...", 2)."""
-    layer.weight.copy_(torch.renorm(layer.weight, p=2, dim=0, maxnorm=max_norm))

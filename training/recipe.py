@@ -5,9 +5,9 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, validate_call
 from pydantic.dataclasses import dataclass
 from torch import nn
 
@@ -22,8 +22,17 @@ from training.losses import Loss
 from training.optimizers import Optimizer
 from training.schedules import Schedule
 
+
+@runtime_checkable
+class LimitsNorms(Protocol):
+    """A net some of whose units' weight vectors can be kept short in training."""
+
+    def limit_norms(self, norm: float) -> None:
+        """Shortens those that have become longer than `norm`."""
+
+
 # A setting of a net: a number, a word, or several.
-NetSetting = bool | int | float | str | tuple[int, ...]
+NetSetting = bool | int | float | str | tuple[int, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -43,7 +52,7 @@ class Recipe:
     net: dict[str, NetSetting] = Field(default_factory=dict)
     # Of the weights, before training.
     initialisation: Scheme = "default"
-    # Largest length of each of the output layer's weight vectors (Kim 2014, 2.1); 0 for any.
+    # Largest length of a unit's weight vector, for nets that have `limit_norms`; 0 for any.
     max_norm: Annotated[float, Field(ge=0)] = 0
 
     input: Input
@@ -76,9 +85,16 @@ class Recipe:
             InvalidRequest: it has no such setting.
         """
         try:
-            return self.build(task, **self.net)
-        except (TypeError, ValueError) as error:
-            raise InvalidRequest(f"{self.name} cannot be built with the settings net={self.net}: {error}") from error
+            net: nn.Module = validate_call(config=_ANY_TYPE)(self.build)(task, **self.net)
+        except ValidationError as error:
+            raise InvalidRequest(
+                f"{self.name} cannot be built with these settings: {_faults(error, 'net.')}"
+            ) from error
+        except ValueError as error:
+            raise InvalidRequest(f"{self.name} cannot be built with net={self.net}: {error}") from error
+        if self.max_norm and not isinstance(net, LimitsNorms):
+            raise InvalidRequest(f"max_norm is {self.max_norm}, but the net {type(net).__name__} has no such limit")
+        return net
 
     def settings(self) -> dict[str, Any]:
         """Gives all fields but `build` as plain JSON types."""
@@ -101,6 +117,7 @@ class Recipe:
         return _from_plain(self, plain)
 
 
+_ANY_TYPE = ConfigDict(arbitrary_types_allowed=True)
 _ADAPTER: TypeAdapter[Recipe] = TypeAdapter(Recipe)
 # What identifies a recipe cannot be set.
 _FIXED = ("name", "summary", "source", "data")
@@ -146,13 +163,17 @@ def _from_plain(recipe: Recipe, plain: Mapping[str, Any]) -> Recipe:
     try:
         return _ADAPTER.validate_python({**plain, "build": recipe.build})
     except ValidationError as error:
-        faults = [f"{'.'.join(_named(fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {'; '.join(faults)}") from error
+        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {_faults(error)}") from error
 
 
-def _named(location: tuple[int | str, ...]) -> list[str]:
-    """Leaves out the names of kinds and types, which pydantic puts between those of fields."""
-    return [str(part) for part in location if part not in {"image", "text", "table"}]
+def _faults(error: ValidationError, above: str = "") -> str:
+    """Says what is wrong with which setting."""
+    return "; ".join(f"{above}{_path(fault['loc'])}: {fault['msg']}" for fault in error.errors())
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    # pydantic puts the names of kinds between those of fields.
+    return ".".join(str(part) for part in location if part not in {"image", "text", "table"})
 
 
 def from_settings(settings: Mapping[str, Any]) -> Recipe:

@@ -3,6 +3,7 @@
 from torch import nn
 
 from protos.manifest_pb2 import Classification
+from training.activations import Activation
 from training.augmentation import Augmentation
 from training.averaging import Average
 from training.inputs import Image
@@ -12,9 +13,9 @@ from training.recipe import Recipe
 from training.schedules import Schedule
 
 
-def build(task: Classification) -> nn.Module:
+def build(task: Classification, *, activation: Activation) -> nn.Module:
     """Gives the net for a task."""
-    return LeNet5(len(task.labels))
+    return LeNet5(len(task.labels), activation=activation)
 
 
 RECIPE = Recipe(
@@ -23,6 +24,7 @@ RECIPE = Recipe(
     source='LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998, II.B',
     data="mnist",
     build=build,
+    net={"activation": "relu"},
     # Mean and deviation are those of MNIST's training pictures.
     input=Image(height=28, width=28, channels=1, mean=(0.1307,), std=(0.3081,), bright_on_dark=True),
     augmentation=Augmentation(

@@ -12,7 +12,7 @@ from training.recipe import Recipe
 from training.schedules import Schedule
 
 
-def build(task: Classification, depth: int) -> nn.Module:
+def build(task: Classification, *, depth: int) -> nn.Module:
     """Gives the net for a task."""
     return ResNetCIFAR(depth, len(task.labels))
 
