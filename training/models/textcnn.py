@@ -14,6 +14,16 @@ from torch.nn import functional
 PADDING: Final = 0
 
 
+def word_vectors(words: int, dimensions: int) -> nn.Embedding:
+    """Makes a vector for each word, drawn at random, and that of PADDING, which is 0 and is not trained."""
+    vectors = nn.Embedding(words, dimensions, padding_idx=PADDING)
+    with torch.no_grad():
+        # As wide as word2vec's, advises the paper (section 4.3); its code has this figure.
+        vectors.weight.uniform_(-0.25, 0.25)
+        vectors.weight[PADDING] = 0
+    return vectors
+
+
 class TextCNN(nn.Module):
     """Filters that look at a few words at a time, each of which reports the best match in the whole text.
 
@@ -41,12 +51,11 @@ class TextCNN(nn.Module):
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        self.vectors = nn.Embedding(words, dimensions, padding_idx=PADDING)
+        self.vectors = word_vectors(words, dimensions)
         self.filters = nn.ModuleList(nn.Conv1d(dimensions, filters, width) for width in widths)
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(filters * len(widths), classes)
         self._edge = max(widths)
-        self._draw_vectors()
 
     def forward(self, tokens_NT: Tensor) -> Tensor:
         """Gives logits_NK f32 of tokens_NT i64, in which a text's end is filled up with PADDING."""
@@ -67,9 +76,3 @@ class TextCNN(nn.Module):
             norm: s, to be kept after each step of training.
         """
         self.output.weight.renorm_(2, dim=0, maxnorm=norm * (1 - self.dropout.p))
-
-    @torch.no_grad()
-    def _draw_vectors(self) -> None:
-        # As wide as word2vec's, advises the paper (section 4.3); its code has this figure.
-        self.vectors.weight.uniform_(-0.25, 0.25)
-        self.vectors.weight[PADDING] = 0
