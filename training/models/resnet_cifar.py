@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from training.initialisation import initialise
+from training.models.resnet import Basic
 
 
 class OptionA(nn.Module):
@@ -29,31 +30,6 @@ class OptionA(nn.Module):
     def forward(self, maps_NCHW: Tensor) -> Tensor:
         """Gives maps of half the height and width, with zeros before and after their channels."""
         return functional.pad(maps_NCHW[:, :, ::2, ::2], (0, 0, 0, 0, self._zeros, self._zeros))
-
-
-class Block(nn.Module):
-    """Two 3x3 convolutions whose result is added to what came in (figure 2, left).
-
-    Args:
-        inputs: channels of what comes in.
-        outputs: channels of what goes out.
-        stride: 2 halves height and width.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.relu = nn.ReLU()
-        self.shortcut = nn.Identity() if stride == 1 else OptionA(inputs, outputs)
-
-    def forward(self, maps_NCHW: Tensor) -> Tensor:
-        """Gives maps f32 of `outputs` channels."""
-        residual_NCHW = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(maps_NCHW)))))
-        summed: Tensor = self.relu(residual_NCHW + self.shortcut(maps_NCHW))
-        return summed
 
 
 class ResNetCIFAR(nn.Module):
@@ -90,7 +66,9 @@ class ResNetCIFAR(nn.Module):
 
 
 def _stage(inputs: int, outputs: int, blocks: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(Block(inputs, outputs, stride), *(Block(outputs, outputs, 1) for _ in range(1, blocks)))
+    shortcut = nn.Identity() if stride == 1 else OptionA(inputs, outputs)
+    first = Basic(inputs, outputs, stride, shortcut)
+    return nn.Sequential(first, *(Basic(outputs, outputs, 1, nn.Identity()) for _ in range(1, blocks)))
 
 
 def published_weights(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
