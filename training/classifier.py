@@ -3,6 +3,8 @@
 Legend: N batch, K classes.
 """
 
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -68,8 +70,9 @@ class Classifier(LightningModule):
         target_NK = functional.one_hot(label_N, self._classes).float()
         return logits_NK, self._loss(logits_NK, target_NK)
 
-    def on_before_zero_grad(self, *_: object) -> None:
-        """Shortens weight vectors, after each step."""
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        """Takes Lightning's step, then shortens weight vectors where the recipe asks for it."""
+        super().optimizer_step(*args, **kwargs)
         if self._recipe.max_norm:
             assert isinstance(self.net, LimitsNorms), "the recipe has made sure"
             self.net.limit_norms(self._recipe.max_norm)
