@@ -1,6 +1,6 @@
-"""Random distortions of training pictures, by kornia on whole batches.
+"""Random distortions of training examples, those of pictures by kornia on whole batches.
 
-Legend: N batch, C channels, H height, W width.
+Legend: N batch, C channels, H height, W width, T words.
 """
 
 import math
@@ -18,6 +18,7 @@ from kornia.augmentation import (
 )
 from torch import Tensor, nn
 
+from hondo.text import PADDING, UNKNOWN
 from training.augmentation import Augmentation
 
 # A Gaussian is cut off so many standard deviations from its middle.
@@ -76,6 +77,23 @@ def _colours(settings: Augmentation) -> Iterator[nn.Module]:
         yield PcaColour(settings.pca_colour)
     if settings.cutout:
         yield Cutout(settings.cutout, settings.cutout_px)
+
+
+class WordDropout(nn.Module):
+    """Makes words unknown, so that the net relies on no single one, and learns what an unknown one says.
+
+    Args:
+        share: of the words.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._share = share
+
+    def forward(self, tokens_NT: Tensor) -> Tensor:
+        """Gives tokens_NT i64 of such; what fills a text up stays."""
+        hidden_NT = (torch.rand(tokens_NT.shape, device=tokens_NT.device) < self._share) & (tokens_NT != PADDING)
+        return tokens_NT.masked_fill(hidden_NT, UNKNOWN)
 
 
 class PcaColour(nn.Module):

@@ -1,4 +1,4 @@
-"""How strongly training pictures are distorted at random: the settings that `training/augment.py` acts on."""
+"""How strongly training examples are distorted at random: the settings that `training/augment.py` acts on."""
 
 from typing import Annotated
 
@@ -14,7 +14,10 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Augmentation:
-    """What happens to training pictures; nothing, unless said."""
+    """What happens to training pictures, or to the words of training texts; nothing, unless said."""
+
+    # Share of a text's words that count as unknown (Iyyer et al. 2015, "Deep unordered composition", 3.1).
+    word_dropout: Share = 0
 
     # Share of the pictures that are mirrored, left for right.
     flip: Share = 0

@@ -13,8 +13,8 @@ from torch.nn import functional
 from torchmetrics.classification import MulticlassAccuracy
 
 from protos.manifest_pb2 import Classification
-from training.augment import augment
-from training.inputs import Image, front
+from training.augment import WordDropout, augment
+from training.inputs import Image, Table, Text, front
 from training.losses import loss, widened
 from training.optimizers import optimizer
 from training.pixels import Pixels
@@ -58,11 +58,11 @@ class Classifier(LightningModule):
         return value
 
     def _distorted(self, inputs: Tensor) -> Tensor:
-        """Gives what the net takes, distorted at random where it is a picture."""
-        if not isinstance(self.front, Pixels):
-            distorted: Tensor = self.front(inputs)
-            return distorted
-        return self.front.normalise(self._augment(self.front.scale(inputs)))
+        """Gives what the net takes, distorted at random."""
+        if isinstance(self.front, Pixels):
+            return self.front.normalise(self._augment(self.front.scale(inputs)))
+        distorted: Tensor = self._augment(self.front(inputs))
+        return distorted
 
     def _measure(self, output: Tensor, label_N: Tensor) -> tuple[Tensor, Tensor]:
         """Gives logits_NK f32 and the loss."""
@@ -101,6 +101,10 @@ class Classifier(LightningModule):
 
 def _augmentation(recipe: Recipe) -> nn.Module:
     settings = recipe.input
-    if not isinstance(settings, Image):
-        return nn.Identity()
-    return augment(recipe.augmentation, settings.height, settings.width)
+    match settings:
+        case Image():
+            return augment(recipe.augmentation, settings.height, settings.width)
+        case Text():
+            return WordDropout(recipe.augmentation.word_dropout)
+        case Table():
+            return nn.Identity()

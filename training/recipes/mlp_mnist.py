@@ -4,6 +4,7 @@ from torch import nn
 
 from protos.manifest_pb2 import Classification
 from training.activations import Activation
+from training.augmentation import Augmentation
 from training.averaging import Average
 from training.inputs import Image
 from training.models.mlp import MLP
@@ -37,6 +38,7 @@ RECIPE = Recipe(
     initialisation="he",
     # Black is 0, so that a dropped input is black.
     input=Image(height=28, width=28, channels=1, mean=(0.0,), std=(1.0,), bright_on_dark=True),
+    augmentation=Augmentation(rotation_deg=8, shift=0.05, scale=0.08),
     epochs=60,
     batch_size=256,
     optimizer=Optimizer(kind="adamw", lr=1e-3, weight_decay=0.01),
