@@ -123,6 +123,8 @@ def _introduce(settings: Recipe, data_set: DataSet[Raw]) -> None:
     click.echo(f"data   {data_set.name}: {data_set.source.origin}")
     share = f"{settings.validation:.0%} of them to validate with"
     click.echo(f"       {len(data_set.train):,} examples to train on, {share}; {len(data_set.test):,} to test on")
+    for note in data_set.notes:
+        click.echo(f"       {note}")
     if (hint := better(settings, data_set)) is not None:
         click.echo(f"       {hint}")
 

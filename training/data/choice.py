@@ -1,19 +1,48 @@
 """Which data set is meant by what a user gives, or by nothing."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from hondo.errors import MissingData
-from training.data import cifar10, digits, fashion_mnist, idx, mnist
+from training.data import cifar10, digits, fashion_mnist, idx, mnist, mr, sst, trec, tsv
 from training.data.dataset import DataSet, Raw
 from training.inputs import Image
 from training.recipe import Recipe
 
-KINDS: Final = """Folder of a data set: MNIST or one in its form, CIFAR-10; or "digits" for scikit-learn's."""
+KINDS: Final = (
+    "A data set: the folder of MNIST or one in its form, CIFAR-10, TREC, MR or SST; or your own texts, LABEL<TAB>TEXT "
+    'on each line of train.tsv and test.tsv; or "digits", scikit-learn\'s.'
+)
 
 _IDX: Final = (mnist.MNIST, fashion_mnist.FASHION_MNIST)
 # Where a user gets the data that recipes are made for.
-_WHERE: Final = {**{known.name: known.where for known in _IDX}, cifar10.NAME: cifar10.WHERE}
+_WHERE: Final = {
+    **{known.name: known.where for known in (*_IDX, trec.TREC, mr.MR, sst.FINE, sst.BINARY)},
+    cifar10.NAME: cifar10.WHERE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A form that data sets have."""
+
+    # Which files, in words.
+    looked_for: str
+    recognises: Callable[[Path], bool]
+    read: Callable[[Path], DataSet[Raw]]
+
+
+# The first that recognises the place reads it.
+_FORMS: Final = (
+    _Form(idx.LOOKED_FOR, idx.recognises, lambda folder: idx.read(folder, _IDX)),
+    _Form(cifar10.LOOKED_FOR, cifar10.recognises, cifar10.read),
+    _Form(trec.LOOKED_FOR, trec.recognises, trec.read),
+    _Form(mr.LOOKED_FOR, mr.recognises, mr.read),
+    _Form(sst.LOOKED_FOR, sst.recognises, sst.read),
+    _Form(tsv.LOOKED_FOR, tsv.recognises, tsv.read),
+)
 
 
 def choose(place: str | None, recipe: Recipe) -> DataSet[Raw]:
@@ -35,17 +64,21 @@ def choose(place: str | None, recipe: Recipe) -> DataSet[Raw]:
 
 
 def read(place: str) -> DataSet[Raw]:
-    """Reads the data set in a folder, whose files tell what it is; or scikit-learn's "digits".
+    """Reads the data set in a folder or file, which tells itself what it is; or scikit-learn's "digits".
 
     Raises:
         MissingData: a file is missing, damaged or disagrees with another.
     """
     if place == digits.NAME:
         return digits.read()
-    folder = Path(place)
-    if cifar10.recognises(folder):
-        return cifar10.read(folder)
-    return idx.read(folder, _IDX)
+    path = Path(place)
+    if not path.exists():
+        raise MissingData(f"there is no {path}")
+    for form in _FORMS:
+        if form.recognises(path):
+            return form.read(path)
+    looked_for = "".join(f"\n  {form.looked_for}" for form in _FORMS)
+    raise MissingData(f"no data set is in {path}; looked for{looked_for}")
 
 
 def _at_hand(recipe: Recipe) -> DataSet[Raw]:

@@ -24,6 +24,8 @@ NAME: Final = "cifar10"
 WHERE: Final = "https://www.cs.toronto.edu/~kriz/cifar.html, the binary version, unpacked"
 LABELS: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
+LOOKED_FOR: Final = "CIFAR-10: data_batch_1.bin to data_batch_5.bin and test_batch.bin, or train_*.webp and test_*.webp"
+
 _SIDE_PX: Final = 32
 _CHANNELS: Final = 3
 _TRAIN_BATCHES: Final = tuple(f"data_batch_{number}.bin" for number in range(1, 6))

@@ -162,6 +162,10 @@ class DataSet(Generic[Raw_co]):
     labels: tuple[str, ...]
     train: Raw_co
     test: Raw_co
+    # All examples, where nobody said which are for the test: then `test` is the first of ten folds of these.
+    whole: Raw_co | None = None
+    # What a user should know: what was left out, and why.
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Final
 
 from training.data import idx
+from training.data.publication import Publication
 
-FASHION_MNIST: Final = idx.Publication(
+FASHION_MNIST: Final = Publication(
     name="fashion-mnist",
     origin="Fashion-MNIST, Zalando SE, https://github.com/zalandoresearch/fashion-mnist",
     terms="MIT",

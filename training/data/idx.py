@@ -8,7 +8,6 @@ import hashlib
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from hondo.errors import MissingData
 from protos.manifest_pb2 import DataSource
 from training.data.dataset import DataSet, Pictures
+from training.data.publication import Publication
 
 TRAIN_IMAGES: Final = "train-images-idx3-ubyte"
 TRAIN_LABELS: Final = "train-labels-idx1-ubyte"
@@ -25,23 +25,16 @@ TEST_IMAGES: Final = "t10k-images-idx3-ubyte"
 TEST_LABELS: Final = "t10k-labels-idx1-ubyte"
 FILES: Final = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
 
+LOOKED_FOR: Final = f"MNIST and its kin: {', '.join(FILES)}, each as it is or as .gz"
+
 # Two zero bytes, 8 for u8, and the number of dimensions.
 _MAGIC_IMAGES: Final = 0x0803
 _MAGIC_LABELS: Final = 0x0801
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publication:
-    """What is known of a published set of four such files."""
-
-    name: str
-    origin: str
-    terms: str
-    # Where a user gets the files.
-    where: str
-    labels: tuple[str, ...]
-    # Of the official files as they are unpacked, by name without .gz.
-    sha256: Mapping[str, str]
+def recognises(folder: Path) -> bool:
+    """Tells whether a folder holds one of the four files."""
+    return any(path.is_file() for name in FILES for path in _places(folder, name))
 
 
 def read(folder: Path, known: Sequence[Publication]) -> DataSet[Pictures]:

@@ -3,9 +3,10 @@
 from typing import Final
 
 from training.data import idx
+from training.data.publication import Publication
 
 NAME: Final = "mnist"
-MNIST: Final = idx.Publication(
+MNIST: Final = Publication(
     name=NAME,
     origin="MNIST, Y. LeCun, C. Cortes, C. Burges, http://yann.lecun.com/exdb/mnist/",
     terms="CC BY-SA 3.0",

@@ -12,6 +12,7 @@ from tests.training.conftest import pack, write_idx
 from training.data import idx
 from training.data.fashion_mnist import FASHION_MNIST
 from training.data.mnist import MNIST
+from training.data.publication import Publication
 
 IMAGES_NHW = np.arange(5 * 3 * 4, dtype=np.uint8).reshape(5, 3, 4)
 LABELS_N = np.array([0, 3, 2, 1, 2], np.uint8)
@@ -57,7 +58,7 @@ def test_reads_unpacked_files(folder: Path) -> None:
 
 def test_knows_published_files_by_their_hashes(folder: Path) -> None:
     """A set whose four hashes are those of a published one has its name, origin, terms and labels."""
-    letters = idx.Publication(
+    letters = Publication(
         name="letters",
         origin="here",
         terms="none",
