@@ -9,7 +9,7 @@ from typing import Final
 
 import torch
 from kornia.augmentation import (
-    ColorJiggle,
+    ColorJitter,
     RandomAffine,
     RandomCrop,
     RandomElasticTransform,
@@ -18,6 +18,7 @@ from kornia.augmentation import (
 )
 from torch import Tensor, nn
 
+from hondo.errors import InvalidRequest
 from hondo.text import PADDING, UNKNOWN
 from training.augmentation import Augmentation
 
@@ -34,14 +35,20 @@ _COLOUR_COMPONENT_33: Final = (
 )
 
 
-def augment(settings: Augmentation, height: int, width: int) -> nn.Module:
+def augment(settings: Augmentation, height: int, width: int, channels: int) -> nn.Module:
     """Gives the module that distorts image_NCHW f32 in 0..1, black (0) coming in from outside.
 
     Args:
         settings: how strongly.
         height: H, pixels.
         width: W, pixels.
+        channels: C.
+
+    Raises:
+        InvalidRequest: grey pictures' colours are to be distorted.
     """
+    if settings.needs_colours and channels == 1:
+        raise InvalidRequest("augmentation: saturation, hue and pca_colour are for colour pictures, these are grey")
     return nn.Sequential(*_shapes(settings, (height, width)), *_colours(settings))
 
 
@@ -72,7 +79,7 @@ def _shapes(settings: Augmentation, size: tuple[int, int]) -> Iterator[nn.Module
 
 def _colours(settings: Augmentation) -> Iterator[nn.Module]:
     if settings.brightness or settings.contrast or settings.saturation or settings.hue:
-        yield ColorJiggle(settings.brightness, settings.contrast, settings.saturation, settings.hue, p=1)
+        yield ColorJitter(settings.brightness, settings.contrast, settings.saturation, settings.hue, p=1)
     if settings.pca_colour:
         yield PcaColour(settings.pca_colour)
     if settings.cutout:

@@ -25,7 +25,7 @@ class Augmentation:
     pad_px: Annotated[int, Field(ge=0)] = 0
     # The smallest share of the picture that is cut out anywhere, up to all of it, and scaled to the whole size, the
     # sides' ratio 3:4 to 4:3 (Szegedy et al. 2014, 6).
-    crop_share: Annotated[float, Field(ge=0, lt=1)] = 0
+    crop_share: Share = 0
     rotation_deg: Amount = 0
     # Share of the picture's side.
     shift: Share = 0
@@ -36,7 +36,8 @@ class Augmentation:
     elastic_sigma_px: Amount = 0
     # The field's amplitude before smoothing, in half sides of the picture.
     elastic_alpha: Amount = 0
-    # 0.2 multiplies by 0.8 to 1.2.
+    # 0.2 multiplies by 0.8 to 1.2: brightness the values, contrast their distances from the picture's mean grey,
+    # saturation those from the pixel's grey.
     brightness: Share = 0
     contrast: Share = 0
     saturation: Share = 0
@@ -47,3 +48,14 @@ class Augmentation:
     # Share of the pictures that have a square blacked out (DeVries and Taylor 2017), and its side in pixels.
     cutout: Share = 0
     cutout_px: Annotated[int, Field(ge=0)] = 0
+
+    def __post_init__(self) -> None:
+        if bool(self.elastic_alpha) != bool(self.elastic_sigma_px):
+            raise ValueError("elastic_alpha and elastic_sigma_px need each other")
+        if bool(self.cutout) != bool(self.cutout_px):
+            raise ValueError("cutout and cutout_px need each other")
+
+    @property
+    def needs_colours(self) -> bool:
+        """Whether some of it makes sense for colour pictures alone."""
+        return bool(self.saturation or self.hue or self.pca_colour)

@@ -4,12 +4,17 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from training.inputs import STRICT
+
+Tensors = tuple[Tensor, ...] | list[Tensor]
+# Changes the averages of weights, given the weights and how many updates there were before.
+Update = Callable[[Tensors, Tensors, Tensor | int], None]
 
 # So many updates count fully at first, so that short runs do not average in the random weights they started with.
 _WARMUP_UPDATES = 10
@@ -29,15 +34,29 @@ class Average:
 
 
 class AverageOfEpochs(WeightAveraging):
-    """The average of the weights at the ends of the epochs from one on."""
+    """The average of the weights at the ends of the epochs from one on; before it, the last epoch's own.
+
+    Args:
+        first_epoch: from 0.
+    """
 
     def __init__(self, first_epoch: int) -> None:
-        super().__init__(avg_fn=plain_average)
+        super().__init__(multi_avg_fn=plain_average)
         self._first_epoch = first_epoch
 
     def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        """Lightning asks after each step and each epoch, from 0."""
-        return epoch_idx is not None and epoch_idx >= self._first_epoch
+        """Says that no update is due when Lightning asks, which for an epoch is after its validation."""
+        return False
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+        """Takes in the weights at an epoch's end, so that its validation has them."""
+        if not trainer.is_last_batch:
+            return
+        assert self._average_model is not None
+        if trainer.current_epoch <= self._first_epoch:
+            # What is averaged first takes the place of all that was there.
+            self._average_model.n_averaged.zero_()
+        self._average_model.update_parameters(pl_module)
 
 
 def averaging(settings: Average, epochs: int) -> list[WeightAveraging]:
@@ -46,30 +65,35 @@ def averaging(settings: Average, epochs: int) -> list[WeightAveraging]:
         case "none":
             return []
         case "ema":
-            return [WeightAveraging(avg_fn=running_average(settings.decay))]
+            return [WeightAveraging(multi_avg_fn=running_average(settings.decay))]
         case "swa":
             return [AverageOfEpochs(int(settings.start * epochs))]
 
 
-def running_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
-    """Gives the function that updates an average: averaged, current and number of updates so far to averaged.
+def running_average(decay: float) -> Update:
+    """Gives the function that updates a running average.
 
     Args:
         decay: share of itself that the average keeps, once there were enough updates.
     """
 
-    def average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
+    def update(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
         kept = torch.as_tensor((updates + 1) / (updates + _WARMUP_UPDATES)).clamp(max=decay)
-        return _mixed(averaged, current, 1 - kept)
+        _mix(averaged, current, 1 - kept)
 
-    return average
-
-
-def plain_average(averaged: Tensor, current: Tensor, updates: Tensor | int) -> Tensor:
-    """Gives the average of `updates` + 1 weights from that of `updates` and the current ones."""
-    return _mixed(averaged, current, 1 / torch.as_tensor(updates + 1))
+    return update
 
 
-def _mixed(averaged: Tensor, current: Tensor, share: Tensor) -> Tensor:
-    # Counters, such as batch norm's, are no averages. lerp leaves constants exactly as they are.
-    return torch.lerp(averaged, current, share.to(averaged.dtype)) if averaged.is_floating_point() else current
+def plain_average(averaged: Tensors, current: Tensors, updates: Tensor | int) -> None:
+    """Makes the average of `updates` + 1 weights of that of `updates` and the current ones."""
+    _mix(averaged, current, 1 / torch.as_tensor(updates + 1))
+
+
+def _mix(averaged: Tensors, current: Tensors, share: Tensor) -> None:
+    for mine, other in zip(averaged, current, strict=True):
+        if mine.is_floating_point():
+            # lerp leaves constants exactly as they are.
+            mine.lerp_(other, share.to(mine.dtype))
+        else:
+            # Counters, such as batch norm's, are no averages.
+            mine.copy_(other)

@@ -103,7 +103,7 @@ def _augmentation(recipe: Recipe) -> nn.Module:
     settings = recipe.input
     match settings:
         case Image():
-            return augment(recipe.augmentation, settings.height, settings.width)
+            return augment(recipe.augmentation, settings.height, settings.width, settings.channels)
         case Text():
             return WordDropout(recipe.augmentation.word_dropout)
         case Table():

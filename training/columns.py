@@ -23,10 +23,12 @@ class Columns(nn.Module):
         self.register_buffer("std_F", torch.ones(columns))
 
     def measure(self, values_NF: Tensor) -> None:
-        """Takes mean and deviation of values_NF f32; a column that never changes keeps deviation 1."""
-        self.mean_F.copy_(values_NF.mean(0))
-        std_F = values_NF.std(0, correction=0)
-        self.std_F.copy_(torch.where(std_F > 0, std_F, torch.ones_like(std_F)))
+        """Takes mean and deviation of values_NF f32; a column that never changes is only brought to 0."""
+        # In f32 the mean of large or many numbers would be rounded, and the deviation of equal ones not be 0.
+        exact_NF = values_NF.double()
+        changes_F = values_NF.amax(0) > values_NF.amin(0)
+        self.mean_F.copy_(torch.where(changes_F, exact_NF.mean(0), exact_NF[0]))
+        self.std_F.copy_(torch.where(changes_F, exact_NF.std(0, correction=0), 1))
 
     def forward(self, values_NF: Tensor) -> Tensor:
         """Gives f32[N,F], normalised, of values_NF f32."""

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
+from hondo.errors import InvalidRequest
 from training.inputs import STRICT
 
 
@@ -37,10 +38,12 @@ def loss(settings: Loss, classes: int) -> Callable[[Tensor, Tensor], Tensor]:
     """Gives the function of logits_NK f32 and target_NK f32, each row of which adds up to 1.
 
     Raises:
-        ValueError: binary cross-entropy for more than two classes.
+        InvalidRequest: binary cross-entropy for more or fewer than two classes.
     """
     if settings.kind == "binary_cross_entropy" and classes != 2:
-        raise ValueError(f"loss.kind binary_cross_entropy is for two classes, not {classes}")
+        raise InvalidRequest(
+            f"loss.kind binary_cross_entropy is for two classes, not {classes}: cross_entropy is for any"
+        )
 
     def value(logits_NK: Tensor, target_NK: Tensor) -> Tensor:
         smooth_NK = torch.lerp(target_NK, torch.full_like(target_NK, 1 / classes), settings.label_smoothing)

@@ -26,18 +26,18 @@ class Optimizer:
     # AdamW's acts on the weights themselves (Loshchilov and Hutter 2017), the others' adds to the gradient (L2).
     weight_decay: Annotated[float, Field(ge=0)] = 0
 
+    def __post_init__(self) -> None:
+        if self.kind == "sgd" and self.nesterov and not self.momentum:
+            raise ValueError("nesterov needs momentum above 0")
+
     @property
     def has_momentum(self) -> bool:
-        """Whether a schedule may cycle its momentum."""
-        return self.kind in {"adam", "adamw"} or self.momentum > 0
+        """Whether a schedule may cycle its momentum, or Adam's beta 1, which is the same."""
+        return self.kind in {"adam", "adamw"} or (self.kind in {"sgd", "rmsprop"} and self.momentum > 0)
 
 
 def optimizer(settings: Optimizer, parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
-    """Gives the optimiser of these parameters.
-
-    Raises:
-        ValueError: Nesterov's momentum without momentum.
-    """
+    """Gives the optimiser of these parameters."""
     lr, decay, momentum = settings.lr, settings.weight_decay, settings.momentum
     match settings.kind:
         case "sgd":

@@ -24,7 +24,8 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 class Schedule:
     """Which schedule, and its settings; shares are of the run's steps."""
 
-    # "one_cycle" is Smith and Topin's of 2018: up, then down to nothing, momentum the other way round.
+    # "one_cycle" is Smith and Topin's of 2018: up from a 25th, then down to nothing; momentum, whatever the optimiser's
+    # own, goes the other way round between 0.95 and 0.85.
     kind: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
     # Share in which the learning rate comes up from (nearly) nothing.
     warmup: Share = 0
@@ -32,14 +33,19 @@ class Schedule:
     milestones: tuple[Share, ...] = (0.5, 0.75)
     factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
 
+    def __post_init__(self) -> None:
+        if self.kind == "step" and min(self.milestones, default=1) < self.warmup:
+            raise ValueError(f"milestones {self.milestones} begin before the warmup's end at {self.warmup}")
+
 
 def scheduler(settings: Schedule, optimizer: Optimizer, steps: int, *, cycle_momentum: bool) -> LRScheduler:
     """Gives the scheduler of an optimiser for so many steps; its learning rate now is the highest."""
     if settings.kind == "one_cycle":
         highest = [group["lr"] for group in optimizer.param_groups]
-        # It divides by the steps of each phase.
-        rise = max(settings.warmup, 2 / steps)
-        return OneCycleLR(optimizer, highest, total_steps=steps, pct_start=rise, cycle_momentum=cycle_momentum)
+        # It divides by the steps of each of its two phases.
+        total = max(3, steps)
+        rise = max(settings.warmup, 2 / total)
+        return OneCycleLR(optimizer, highest, total_steps=total, pct_start=rise, cycle_momentum=cycle_momentum)
     warmup = round(settings.warmup * steps)
     after = _after_warmup(settings, optimizer, steps, warmup)
     if not warmup:
