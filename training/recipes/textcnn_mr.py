@@ -11,6 +11,5 @@ RECIPE = replace(
     summary="Says whether a sentence of a film review is positive or negative.",
     data="mr",
     input=Text(length=60),
-    epochs=15,
-    patience_epochs=5,
+    epochs=8,
 )

@@ -8,6 +8,7 @@ from training.inputs import Text
 from training.models.textcnn import TextCNN
 from training.optimizers import Optimizer
 from training.recipe import Recipe
+from training.schedules import Schedule
 
 
 def build(task: Classification, *, dimensions: int, widths: tuple[int, ...], filters: int, dropout: float) -> nn.Module:
@@ -22,13 +23,15 @@ RECIPE = Recipe(
     source='Kim, "Convolutional neural networks for sentence classification", 2014, 2 (CNN-rand)',
     data="trec",
     build=build,
-    net={"dimensions": 300, "widths": (3, 4, 5), "filters": 100, "dropout": 0.5},
-    max_norm=3,
-    input=Text(length=40),
-    epochs=25,
+    # Fewer dimensions than the paper's 300 are as good here, and make a file less than half as large.
+    net={"dimensions": 128, "widths": (3, 4, 5), "filters": 100, "dropout": 0.7},
+    input=Text(length=40, min_count=2),
+    epochs=12,
     batch_size=50,
-    optimizer=Optimizer(kind="adadelta", lr=1.0, rho=0.95),
+    optimizer=Optimizer(kind="adamw", lr=2e-3, weight_decay=0.1),
+    schedule=Schedule(kind="one_cycle", warmup=0.2),
     average=Average(kind="ema", decay=0.99),
-    patience_epochs=25,
+    monitor="error",
+    patience_epochs=6,
     validation=0.1,
 )
