@@ -19,7 +19,7 @@ def build(task: Classification, *, dropout: float) -> nn.Module:
 RECIPE = Recipe(
     name="alexnet",
     summary="Names what a picture shows.",
-    source='Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", 2012, 3-5',
+    source='Krizhevsky, Sutskever, Hinton, "ImageNet classification with deep convolutional neural networks", 2012',
     data="folder",
     build=build,
     net={"dropout": 0.5},
