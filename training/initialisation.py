@@ -5,7 +5,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-# "default" is torch's own: uniform within 1/sqrt(fan_in), biases too.
+# "default" is what the net draws itself, for most torch's own: uniform within 1/sqrt(fan_in), biases too.
 Scheme = Literal["default", "lecun", "xavier", "he"]
 
 _LAYERS = (nn.Conv1d, nn.Conv2d, nn.Linear)
