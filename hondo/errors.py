@@ -13,6 +13,11 @@ class HondoError(Exception):
 class InvalidRequest(HondoError):
     """The request can never succeed as it is."""
 
+    def __init__(self, text: str, index: int | None = None) -> None:
+        super().__init__(text)
+        # Which of the pictures, texts or rows is at fault, from 0; None where it is not a single one.
+        self.index = index
+
 
 class InvalidImage(InvalidRequest):
     """The bytes are no picture that Hondo reads, or one beyond its limits."""

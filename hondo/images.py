@@ -26,6 +26,10 @@ _FILTERS: Final = {
 }
 
 
+# A picture file whose head was read, but not yet its pixels.
+Opened = Image.Image
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """How large a picture may be before it is refused unread."""
@@ -71,24 +75,50 @@ def decode(data: bytes, limits: Limits = Limits()) -> Image.Image:
     Raises:
         InvalidImage: not a picture in one of FORMATS, damaged, or beyond the limits.
     """
+    return decoded(opened(data, limits))
+
+
+def opened(data: bytes, limits: Limits = Limits()) -> Opened:
+    """Reads the head of a picture file: its format and size. `decoded` reads the rest.
+
+    Raises:
+        InvalidImage: not a picture in one of FORMATS, or beyond the limits.
+    """
     if not data:
         raise InvalidImage("the image is empty (0 bytes): send the bytes of a picture file")
     if len(data) > limits.max_bytes:
         raise InvalidImage(f"the image has {len(data):,} bytes, at most {limits.max_bytes:,} are taken")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > limits.max_pixels:
-                raise _too_many_pixels(f"{image.width} x {image.height}", limits)
-            ImageOps.exif_transpose(image, in_place=True)
-            return _plain(image)
-    except InvalidImage:
-        raise
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise _too_many_pixels("far too many", limits) from None  # Pillow's own limit came first
     except UnidentifiedImageError:
         raise InvalidImage(f"the image is in none of the formats {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's decoders raise anything on damaged files
-        raise InvalidImage(f"the image is damaged: {error}") from error
+        raise _damaged(error) from error
+    if image.width * image.height > limits.max_pixels:
+        raise _too_many_pixels(f"{image.width} x {image.height}", limits)
+    return image
+
+
+def decoded(image: Opened) -> Image.Image:
+    """Reads the pixels of a picture that was opened: see `decode`.
+
+    Raises:
+        InvalidImage: it is damaged, or of a kind whose pixels have no known range.
+    """
+    try:
+        with image:
+            ImageOps.exif_transpose(image, in_place=True)
+            return _plain(image)
+    except InvalidImage:
+        raise
+    except Exception as error:  # Pillow's decoders raise anything on damaged files
+        raise _damaged(error) from error
+
+
+def _damaged(error: Exception) -> InvalidImage:
+    return InvalidImage(f"the image is damaged: {error}")
 
 
 def _too_many_pixels(size: str, limits: Limits) -> InvalidImage:

@@ -1,34 +1,44 @@
-"""Calls: each is parsed, then answered or refused with the right status."""
+"""Calls: each message is parsed, and each call answered or refused with the right status."""
 
-import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from hondo import retry
-from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
+from hondo.errors import InvalidRequest
 from protos.rpc import python_name, request_types
-
-_log = logging.getLogger(__name__)
-
-# The status text travels percent-encoded, up to three characters a byte, in an HTTP/2 header; peers refuse more than
-# 8 KiB of headers.
-_MAX_TEXT_BYTES = 2000
+from serving.refusal import Refusal
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 def handler(service: ServiceDescriptor, implementation: object) -> grpc.GenericRpcHandler:
-    """Gives the gRPC handler of a service whose methods `implementation` has, under their Python names."""
-    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
-        name: grpc.unary_unary_rpc_method_handler(_answer(getattr(implementation, python_name(name)), request))
-        for name, request in request_types(service).items()
+    """Gives the gRPC handler of a service whose methods `implementation` has, under their Python names.
+
+    A method gives a message for a message; or, where both stream, messages for messages, both asynchronously.
+    """
+    methods = {
+        method.name: _handler(method, getattr(implementation, python_name(method.name)), request)
+        for method, request in zip(service.methods, request_types(service).values(), strict=True)
     }
     return grpc.method_handlers_generic_handler(service.full_name, methods)
+
+
+def _handler(
+    method: MethodDescriptor, function: Callable[..., Any], request: type[Message]
+) -> "grpc.RpcMethodHandler[bytes, bytes]":
+    match method.client_streaming, method.server_streaming:
+        case False, False:
+            return grpc.unary_unary_rpc_method_handler(_answer(function, request))
+        case True, True:
+            return grpc.stream_stream_rpc_method_handler(_answer_stream(function, request))
+        case streaming:
+            raise ValueError(f"{method.full_name} streams {streaming}, which no service here does")
 
 
 def _answer(
@@ -39,15 +49,33 @@ def _answer(
     async def answer(data: bytes, context: _Context) -> bytes:
         try:
             return (await method(_parse(request, data))).SerializeToString()
-        except Overloaded as error:
-            await context.abort(status_of(error), str(error), retry.to_metadata(str(error), error.retry_after_s))
-        except HondoError as error:
-            await context.abort(status_of(error), _shortened(str(error)))
-        except Exception:  # noqa: BLE001  whatever it is, the caller gets a status and the log the rest
-            _log.exception("%s failed", request.DESCRIPTOR.full_name)
-            await context.abort(grpc.StatusCode.INTERNAL, "internal error; the server's log says more")
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status and the log the rest
+            await _abort(context, error, request)
 
     return answer
+
+
+def _answer_stream(
+    method: Callable[[AsyncIterable[Message]], AsyncGenerator[Message]], request: type[Message]
+) -> Callable[[AsyncIterable[bytes], _Context], Awaitable[None]]:
+    """Wraps a method from messages to messages likewise."""
+
+    async def answer(messages: AsyncIterable[bytes], context: _Context) -> None:
+        try:
+            async with aclosing(method(_parsed(request, messages))) as responses:
+                async for response in responses:
+                    await context.write(response.SerializeToString())
+        except Exception as error:  # noqa: BLE001  as above
+            await _abort(context, error, request)
+
+    return answer
+
+
+async def _abort(context: _Context, error: Exception, request: type[Message]) -> NoReturn:
+    refusal = Refusal.of(error, request.DESCRIPTOR.full_name)
+    after_s = refusal.retry_after_s
+    metadata = () if after_s is None else retry.to_metadata(refusal.text, after_s)
+    await context.abort(refusal.code, refusal.text, metadata)
 
 
 def _parse(request: type[Message], data: bytes) -> Message:
@@ -57,6 +85,6 @@ def _parse(request: type[Message], data: bytes) -> Message:
         raise InvalidRequest(f"the message is not a valid {request.DESCRIPTOR.full_name}") from error
 
 
-def _shortened(text: str) -> str:
-    data = text.encode("utf-8", "replace")
-    return text if len(data) <= _MAX_TEXT_BYTES else f"{data[:_MAX_TEXT_BYTES].decode('utf-8', 'ignore')} ..."
+async def _parsed(request: type[Message], messages: AsyncIterable[bytes]) -> AsyncGenerator[Message]:
+    async for data in messages:
+        yield _parse(request, data)

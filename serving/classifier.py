@@ -1,41 +1,61 @@
-"""What a classifier's manifest says of pictures and labels, held against its graph before anyone asks."""
+"""What a classifier's manifest says of its input and labels, held against its graph before anyone asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from hondo import images
+from hondo import images, text
 from hondo.artifact import MODEL
 from hondo.errors import InvalidArtifact
-from protos.manifest_pb2 import Classification
-from serving.session import Session, Signature, in_words
+from protos.manifest_pb2 import Classification, TableInput
+from serving.session import Session, in_words
 
 
 def check(task: Classification, sessions: Mapping[str, Session]) -> None:
-    """Holds that graph "model" takes the pictures that the manifest describes and gives a number for each label.
+    """Holds that graph "model" takes what the manifest describes and gives a number for each label.
 
     Raises:
         InvalidArtifact: the manifest contradicts the graph or itself.
     """
     if set(sessions) != {MODEL}:
         raise InvalidArtifact(f"a classifier has one graph, of the role {MODEL!r}; here are {', '.join(sessions)}")
-    images.check(task.image)
-    inputs, outputs = sessions[MODEL].inputs, sessions[MODEL].outputs
-    shape_HWC = [task.image.height, task.image.width, task.image.channels]
-    if len(inputs) != 1 or not _takes(inputs[0], shape_HWC):
-        raise InvalidArtifact(
-            f"image: the manifest makes pictures UINT8{shape_HWC}, the graph takes {in_words(inputs)}"
-        )
+    _check_input(task, sessions[MODEL])
+    outputs = sessions[MODEL].outputs
     if len(outputs[0].shape) != 2 or outputs[0].shape[1] != len(task.labels):
         raise InvalidArtifact(
             f"labels: the manifest has {len(task.labels)} labels, the graph gives {in_words(outputs)}"
         )
 
 
-def _takes(signature: Signature, shape_HWC: list[int]) -> bool:
-    """Tells whether an input takes any number of pictures of that shape."""
-    shape = signature.wire_shape
-    return (
-        signature.datatype.name == "UINT8"
-        and len(shape) == 4
-        and shape[0] == -1
-        and all(want in {-1, side} for want, side in zip(shape[1:], shape_HWC, strict=True))
-    )
+def _check_input(task: Classification, session: Session) -> None:
+    match task.WhichOneof("input"):
+        case "image":
+            images.check(task.image)
+            shape_HWC = [task.image.height, task.image.width, task.image.channels]
+            _check_takes(session, "image: the manifest makes of a picture", "UINT8", shape_HWC)
+        case "text":
+            text.check(task.text)
+            _check_takes(session, "text: the manifest makes of a text", "INT64", [task.text.length])
+        case "table":
+            _check_columns(task.table)
+            _check_takes(session, "table: the manifest makes of a row", "FP32", [len(task.table.columns)])
+        case _:
+            raise InvalidArtifact("the manifest says neither image nor text nor table of what is classified")
+
+
+def _check_columns(spec: TableInput) -> None:
+    if not spec.columns or not all(spec.columns):
+        raise InvalidArtifact(f"table: the columns are {list(spec.columns)}, at least one expected, each with a name")
+    if len(set(spec.columns)) != len(spec.columns):
+        raise InvalidArtifact(f"table: two columns have one name: {', '.join(spec.columns)}")
+
+
+def _check_takes(session: Session, manifest_makes: str, datatype: str, shape: Sequence[int]) -> None:
+    """Holds that the graph's only input takes any number of rows of that shape."""
+    if len(session.inputs) == 1:
+        signature = session.inputs[0]
+        taken = signature.wire_shape
+        free_or_same = len(taken) == 1 + len(shape) and all(
+            side in {-1, want} for side, want in zip(taken, [-1, *shape], strict=True)
+        )
+        if signature.datatype.name == datatype and free_or_same:
+            return
+    raise InvalidArtifact(f"{manifest_makes} {datatype}{list(shape)}, the graph takes {in_words(session.inputs)}")

@@ -61,6 +61,7 @@ class Server:
         self._catalog = catalog
         self._settings = settings
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
+        self._people = HondoService(catalog, self._workers, settings.images)
         self._servers = [grpc.aio.server(options=_options(settings)) for _ in range(_INTAKES)]
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
@@ -75,10 +76,9 @@ class Server:
         Raises:
             Unavailable: the port cannot be had.
         """
-        people = HondoService(self._catalog, self._workers, self._settings.images)
         inference = InferenceService(self._catalog, self._workers)
         for server in self._servers:
-            server.add_generic_rpc_handlers((handler(HONDO, people), handler(INFERENCE, inference)))
+            server.add_generic_rpc_handlers((handler(HONDO, self._people), handler(INFERENCE, inference)))
         port = self._listen()
         for model in self._catalog:
             model.open(self._settings.queueing)
@@ -106,6 +106,7 @@ class Server:
         if self._watchdog:
             _log.info("%s", self._watchdog.stop())
         await self._standing.stop()
+        self._people.stop()
         await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
         self._port_kept.close()
         for model in self._catalog:

@@ -16,7 +16,10 @@ from tests.serving.values import CONTENTS, on_the_wire, packed
 PATIENCE_S = 20
 
 _SERVICES = {
-    method.input_type.full_name: (service, method) for service in (HONDO, INFERENCE) for method in service.methods
+    method.input_type.full_name: (service, method)
+    for service in (HONDO, INFERENCE)
+    for method in service.methods
+    if not method.client_streaming
 }
 
 

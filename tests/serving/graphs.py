@@ -142,3 +142,26 @@ def linear_classifier(path: Path, weights: NDArray[np.float32], side: int, only_
     inputs = [tensor("image", "UINT8", ["batch", side, side, 1])]
     outputs = [tensor("probabilities", "FP32", ["batch", weights.shape[1]])]
     return save(path, nodes, inputs, outputs, weights=weights, shape=shape)
+
+
+def bag_of_words(path: Path, weights: NDArray[np.float32], length: int | str) -> Path:
+    """Writes tokens i64[N,length] -> probabilities f32[N,K] = softmax of the sum of the words' rows of f32[V,K]."""
+    nodes = [
+        helper.make_node("Gather", ["weights", "tokens"], ["said"]),
+        helper.make_node("ReduceSum", ["said", "places"], ["logits"], keepdims=0),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    inputs = [tensor("tokens", "INT64", ["batch", length])]
+    outputs = [tensor("probabilities", "FP32", ["batch", weights.shape[1]])]
+    return save(path, nodes, inputs, outputs, weights=weights, places=np.array([1], np.int64))
+
+
+def table_classifier(path: Path, weights: NDArray[np.float32]) -> Path:
+    """Writes values f32[N,F] -> probabilities f32[N,K] = softmax(values @ weights)."""
+    nodes = [
+        helper.make_node("MatMul", ["values", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    inputs = [tensor("values", "FP32", ["batch", weights.shape[0]])]
+    outputs = [tensor("probabilities", "FP32", ["batch", weights.shape[1]])]
+    return save(path, nodes, inputs, outputs, weights=weights)

@@ -1,0 +1,32 @@
+"""Descriptions: what the typed service says of a model."""
+
+from protos.hondo_pb2 import GraphSignature, TensorSignature
+from protos.hondo_pb2 import Model as Description
+from serving.catalog import Model
+from serving.session import Signature
+
+
+def describe(model: Model) -> Description:
+    """Gives all that is known of a model."""
+    graphs = [
+        GraphSignature(
+            role=role,
+            inputs=[_tensor(signature) for signature in session.inputs],
+            outputs=[_tensor(signature) for signature in session.outputs],
+        )
+        for role, session in model.sessions.items()
+    ]
+    manifest = model.artifact.manifest if model.artifact else None
+    return Description(name=model.name, version=model.version, task=model.task, graphs=graphs, manifest=manifest)
+
+
+def describe_in_short(model: Model) -> Description:
+    """Gives the same without the vocabulary, which is longer than all the rest of a list."""
+    description = describe(model)
+    if description.manifest.classification.WhichOneof("input") == "text":
+        description.manifest.classification.text.ClearField("vocabulary")
+    return description
+
+
+def _tensor(signature: Signature) -> TensorSignature:
+    return TensorSignature(name=signature.name, datatype=signature.datatype.name, shape=signature.wire_shape)

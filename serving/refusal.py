@@ -1,0 +1,48 @@
+"""Refusals: what a caller is told of an error, however the call is shaped."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from grpc import StatusCode
+
+from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
+
+_log = logging.getLogger(__name__)
+
+# The status text travels percent-encoded, up to three characters a byte, in an HTTP/2 header; peers refuse more than
+# 8 KiB of headers.
+_MAX_TEXT_BYTES: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A status with its text."""
+
+    code: StatusCode
+    text: str
+    # Seconds after which the same request may succeed; None where that is not known.
+    retry_after_s: float | None = None
+    # Which of the request's pictures, texts or rows is at fault, from 0; None where it is not a single one.
+    index: int | None = None
+
+    @classmethod
+    def of(cls, error: Exception, what: str) -> "Refusal":
+        """Gives what to tell of an error; one that nobody foresaw goes to the log and is told without details.
+
+        Args:
+            error: what was raised.
+            what: what failed, for the log.
+        """
+        if not isinstance(error, HondoError):
+            _log.error("%s failed", what, exc_info=error)
+            return cls(StatusCode.INTERNAL, "internal error; the server's log says more")
+        retry_after_s = error.retry_after_s if isinstance(error, Overloaded) else None
+        index = error.index if isinstance(error, InvalidRequest) else None
+        return cls(status_of(error), _shortened(str(error)), retry_after_s, index)
+
+
+def _shortened(text: str) -> str:
+    data = text.encode("utf-8", "replace")
+    shown = data[:_MAX_TEXT_BYTES].decode("utf-8", "ignore")
+    return shown if len(data) <= _MAX_TEXT_BYTES else f"{shown} ..."
