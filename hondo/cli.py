@@ -22,7 +22,7 @@ class _Command:
 
 
 _COMMANDS: Final = {
-    "classify": _Command("hondo.classify", "classify", "Ask a server what is in pictures."),
+    "classify": _Command("hondo.classify", "classify", "Ask a server what pictures, texts or rows are."),
     "models": _Command("hondo.models", "models", "List the models that a server serves."),
     "serve": _Command("serving.command", "serve", "Serve a folder of models over gRPC.", "serve-cpu"),
     "train": _Command("training.command", "train", "Train a model on a data set.", "train"),

@@ -1,53 +1,34 @@
 """The typed client of `hondo.v1`, blocking and asyncio: `with Client() as client: client.classify(["cat.jpg"])`."""
 
-import json
-import os
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import grpc
 import grpc.aio
 
-from hondo import retry
-from hondo.errors import HondoError, Overloaded, Unavailable, from_status
+from hondo import channel, items
+from hondo.answer import Answer
+from hondo.bulk import Bulk
+from hondo.items import Field, Numbers, Picture
+from hondo.many import ask_many, ask_many_async
+from protos import rpc
 from protos.hondo_pb2 import (
-    ClassifyRequest,
     ClassifyResponse,
+    ClassifyStreamResponse,
     GetModelRequest,
     GetModelResponse,
     ListModelsRequest,
     ListModelsResponse,
     Model,
 )
-from protos.rpc import HONDO, unary, unary_async
+from protos.rpc import HONDO
 
 DEFAULT_SERVER: Final = "127.0.0.1:8001"
 DEFAULT_TIMEOUT_S: Final = 30.0
+DEFAULT_BATCH: Final = 32
 
-# A picture: the bytes of a file, or the path of one.
-Picture = bytes | str | os.PathLike[str]
-
-# Asking twice does no harm, so calls that met a server in the middle of a restart are made again.
-_RETRY: Final = {
-    "maxAttempts": 4,
-    "initialBackoff": "0.1s",
-    "maxBackoff": "1s",
-    "backoffMultiplier": 2,
-    # A server that stops answers CANCELLED, not UNAVAILABLE, to calls that it has not begun (grpc/grpc#41785). What the
-    # caller cancels is never made again.
-    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
-}
-_OPTIONS: Final = [
-    ("grpc.max_receive_message_length", -1),
-    ("grpc.max_send_message_length", -1),
-    # By default a call with a request beyond 256 KiB is not made again.
-    ("grpc.per_rpc_retry_buffer_size", 2**31 - 1),
-    # A connection that meets a process just as it ends fails. After the default, 1 s, all attempts have been made.
-    ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.service_config", json.dumps({"methodConfig": [{"name": [{}], "retryPolicy": _RETRY}]})),
-]
+Item = TypeVar("Item", bound=Picture | str | Numbers)
 
 
 class Client:
@@ -59,40 +40,87 @@ class Client:
     def __init__(self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self._server = server
         self._timeout_s = timeout_s
-        self._channel = grpc.insecure_channel(server, options=_OPTIONS)
-        self._classify = unary(self._channel, HONDO, "Classify", ClassifyResponse)
-        self._list_models = unary(self._channel, HONDO, "ListModels", ListModelsResponse)
-        self._get_model = unary(self._channel, HONDO, "GetModel", GetModelResponse)
+        self._channel = grpc.insecure_channel(server, options=channel.OPTIONS)
+        self._classify = rpc.unary(self._channel, HONDO, "Classify", ClassifyResponse)
+        self._classify_stream = rpc.stream(self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
+        self._list_models = rpc.unary(self._channel, HONDO, "ListModels", ListModelsResponse)
+        self._get_model = rpc.unary(self._channel, HONDO, "GetModel", GetModelResponse)
 
     def classify(
-        self, images: Sequence[Picture], *, model: str = "", version: int = 0, top_k: int = 5
+        self,
+        images: Iterable[Picture] | None = None,
+        *,
+        texts: Iterable[str] | None = None,
+        rows: Iterable[Numbers] | None = None,
+        model: str = "",
+        version: int = 0,
+        top_k: int = 5,
     ) -> ClassifyResponse:
-        """Names what is in pictures.
+        """Names what pictures, texts or rows of a table are: all in one request, so one that is bad fails all.
 
         Args:
             images: picture files (PNG, JPEG, WebP, BMP, GIF or TIFF), as bytes or paths; at least one.
-            model: name of the classifier; may be left out where the server has only one.
+            texts: or sentences.
+            rows: or rows of numbers, each in the order of the model's columns.
+            model: name of the classifier; may be left out where the server has only one that takes what is given.
             version: 0 asks for the newest.
-            top_k: how many labels for each picture, best first.
+            top_k: how many labels for each, best first.
         """
+        field, given = items.chosen(images, texts, rows)
+        request = items.request(field, given, model=model, version=version, top_k=top_k)
         try:
-            return self._classify(_classify_request(images, model, version, top_k), timeout=self._timeout_s)
+            return self._classify(request, timeout=self._timeout_s)
         except grpc.RpcError as error:
-            raise _raised(error, self._server) from error
+            raise channel.raised(error, self._server) from error
+
+    def classify_many(
+        self,
+        images: Iterable[Item] | None = None,
+        *,
+        texts: Iterable[Item] | None = None,
+        rows: Iterable[Item] | None = None,
+        model: str = "",
+        version: int = 0,
+        top_k: int = 5,
+        batch: int = DEFAULT_BATCH,
+    ) -> Generator[Answer[Item]]:
+        """Names what any number of pictures, texts or rows are, over a stream.
+
+        Gives an answer for each, in their order. A bad one fails alone: its answer has an `error`, which asking for its
+        `labels` raises. A full queue is waited for, and a stream that breaks is taken up again where it broke. What
+        fails all is raised, and DeadlineExceeded where no answer comes within the client's `timeout_s`.
+
+        The pictures, texts or rows are taken as the answers are, but some hundreds ahead of them: what trickles in is
+        better asked one by one.
+
+        Args:
+            images: as for `classify`, but any iterable.
+            texts: or sentences.
+            rows: or rows of numbers.
+            model: as for `classify`.
+            version: as for `classify`.
+            top_k: as for `classify`.
+            batch: how many go into a message.
+        """
+        field, given = items.chosen(images, texts, rows)
+        bulk: Bulk[Item] = Bulk(
+            field, model=model, version=version, top_k=top_k, batch=batch, patience_s=self._timeout_s
+        )
+        return ask_many(bulk, given, self._classify_stream, self._server, self._timeout_s)
 
     def list_models(self) -> Sequence[Model]:
-        """Lists every version of every model served, sorted by name, newest version first."""
+        """Lists every version of every model served, sorted by name, newest version first, without vocabularies."""
         try:
             return self._list_models(ListModelsRequest(), timeout=self._timeout_s).models
         except grpc.RpcError as error:
-            raise _raised(error, self._server) from error
+            raise channel.raised(error, self._server) from error
 
     def get_model(self, model: str, version: int = 0) -> Model:
         """Describes a model; version 0 is the newest."""
         try:
             return self._get_model(GetModelRequest(model=model, version=version), timeout=self._timeout_s).model
         except grpc.RpcError as error:
-            raise _raised(error, self._server) from error
+            raise channel.raised(error, self._server) from error
 
     def close(self) -> None:
         """Closes the connection."""
@@ -113,26 +141,55 @@ class AsyncClient:
     def __init__(self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self._server = server
         self._timeout_s = timeout_s
-        self._channel = grpc.aio.insecure_channel(server, options=_OPTIONS)
-        self._classify = unary_async(self._channel, HONDO, "Classify", ClassifyResponse)
-        self._list_models = unary_async(self._channel, HONDO, "ListModels", ListModelsResponse)
-        self._get_model = unary_async(self._channel, HONDO, "GetModel", GetModelResponse)
+        self._channel = grpc.aio.insecure_channel(server, options=channel.OPTIONS)
+        self._classify = rpc.unary_async(self._channel, HONDO, "Classify", ClassifyResponse)
+        self._classify_stream = rpc.stream_async(self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
+        self._list_models = rpc.unary_async(self._channel, HONDO, "ListModels", ListModelsResponse)
+        self._get_model = rpc.unary_async(self._channel, HONDO, "GetModel", GetModelResponse)
 
     async def classify(
-        self, images: Sequence[Picture], *, model: str = "", version: int = 0, top_k: int = 5
+        self,
+        images: Iterable[Picture] | None = None,
+        *,
+        texts: Iterable[str] | None = None,
+        rows: Iterable[Numbers] | None = None,
+        model: str = "",
+        version: int = 0,
+        top_k: int = 5,
     ) -> ClassifyResponse:
-        """Names what is in pictures: see `Client.classify`."""
+        """Names what pictures, texts or rows are: see `Client.classify`."""
+        field, given = items.chosen(images, texts, rows)
+        request = items.request(field, given, model=model, version=version, top_k=top_k)
         try:
-            return await self._classify(_classify_request(images, model, version, top_k), timeout=self._timeout_s)
+            return await self._classify(request, timeout=self._timeout_s)
         except grpc.RpcError as error:
-            raise _raised(error, self._server) from error
+            raise channel.raised(error, self._server) from error
+
+    def classify_many(
+        self,
+        images: Iterable[Item] | AsyncIterable[Item] | None = None,
+        *,
+        texts: Iterable[Item] | AsyncIterable[Item] | None = None,
+        rows: Iterable[Item] | AsyncIterable[Item] | None = None,
+        model: str = "",
+        version: int = 0,
+        top_k: int = 5,
+        batch: int = DEFAULT_BATCH,
+    ) -> AsyncGenerator[Answer[Item]]:
+        """Names what any number of pictures, texts or rows are: see `Client.classify_many`."""
+        chosen: tuple[Field, Iterable[Item] | AsyncIterable[Item]] = items.chosen(images, texts, rows)
+        field, given = chosen
+        bulk: Bulk[Item] = Bulk(
+            field, model=model, version=version, top_k=top_k, batch=batch, patience_s=self._timeout_s
+        )
+        return ask_many_async(bulk, given, self._classify_stream, self._server, self._timeout_s)
 
     async def list_models(self) -> Sequence[Model]:
         """Lists every version of every model served: see `Client.list_models`."""
         try:
             return (await self._list_models(ListModelsRequest(), timeout=self._timeout_s)).models
         except grpc.RpcError as error:
-            raise _raised(error, self._server) from error
+            raise channel.raised(error, self._server) from error
 
     async def get_model(self, model: str, version: int = 0) -> Model:
         """Describes a model: see `Client.get_model`."""
@@ -140,7 +197,7 @@ class AsyncClient:
             request = GetModelRequest(model=model, version=version)
             return (await self._get_model(request, timeout=self._timeout_s)).model
         except grpc.RpcError as error:
-            raise _raised(error, self._server) from error
+            raise channel.raised(error, self._server) from error
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -153,22 +210,3 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def _classify_request(images: Sequence[Picture], model: str, version: int, top_k: int) -> ClassifyRequest:
-    if isinstance(images, bytes | str):
-        raise TypeError("images is a sequence of pictures: classify([picture])")
-    files = [image if isinstance(image, bytes) else Path(image).read_bytes() for image in images]
-    return ClassifyRequest(model=model, version=version, images=files, top_k=top_k)
-
-
-def _raised(error: grpc.RpcError, server: str) -> HondoError:
-    assert isinstance(error, grpc.Call | grpc.aio.AioRpcError), "every failed call has a code"
-    text = error.details() or error.code().name
-    retry_after_s = retry.from_metadata(error.trailing_metadata() or ())
-    if retry_after_s is not None:
-        return Overloaded(text, retry_after_s)
-    raised = from_status(error.code(), text)
-    if isinstance(raised, Unavailable):
-        return Unavailable(f"no server answers at {server} ({raised}): start one with `hondo serve models`")
-    return raised

@@ -1,17 +1,20 @@
 """`hondo models`: what a server serves."""
 
+from textwrap import shorten
+
 import click
 from google.protobuf import json_format
 
 from hondo.client import DEFAULT_SERVER, Client
 from protos.hondo_pb2 import Model, TensorSignature
+from protos.manifest_pb2 import Classification
 
 
 @click.command()
 @click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, with the whole manifest.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, with the manifest.")
 def models(*, server: str, as_json: bool) -> None:
-    """List the models that a server serves, with their tensors and scores."""
+    """List the models that a server serves: what they take and give, and their scores."""
     with Client(server) as client:
         for model in client.list_models():
             click.echo(json_format.MessageToJson(model, indent=None) if as_json else _describe(model))
@@ -21,12 +24,26 @@ def _describe(model: Model) -> str:
     lines = [f"{model.name} version {model.version}: {model.task or 'bare ONNX file'}"]
     if model.HasField("manifest"):
         lines.append(f"  {model.manifest.summary}")
+        lines.append(f"  takes {_takes(model.manifest.classification)}")
         lines += [f"  {score.metric} {score.value:g} {score.unit} on {score.data}" for score in model.manifest.scores]
     for graph in model.graphs:
         inputs = ", ".join(_tensor(tensor) for tensor in graph.inputs)
         outputs = ", ".join(_tensor(tensor) for tensor in graph.outputs)
         lines.append(f"  {graph.role}: {inputs} -> {outputs}")
     return "\n".join(lines)
+
+
+def _takes(task: Classification) -> str:
+    match task.WhichOneof("input"):
+        case "image":
+            return f"pictures, seen at {task.image.height} x {task.image.width} x {task.image.channels}"
+        case "text":
+            return f"texts, seen up to {task.text.length} words"
+        case "table":
+            columns = ", ".join(task.table.columns)
+            return f"rows of {len(task.table.columns)} numbers: {shorten(columns, 100, placeholder=' ...')}"
+        case _:
+            return "what its tensors say"
 
 
 def _tensor(tensor: TensorSignature) -> str:

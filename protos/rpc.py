@@ -49,3 +49,25 @@ def unary_async(
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+
+
+def stream(
+    channel: grpc.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+) -> "grpc.StreamStreamMultiCallable[Any, Response]":
+    """Gives the callable of a method that streams both ways, on a blocking channel."""
+    return channel.stream_stream(
+        f"/{service.full_name}/{method}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=response.FromString,
+    )
+
+
+def stream_async(
+    channel: grpc.aio.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+) -> grpc.aio.StreamStreamMultiCallable[Any, Response]:
+    """Gives the callable of a method that streams both ways, on an asyncio channel."""
+    return channel.stream_stream(
+        f"/{service.full_name}/{method}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=response.FromString,
+    )

@@ -100,7 +100,7 @@ class Rows:
         for index, row in enumerate(rows):
             if len(row) != len(self._columns):
                 expected = f"{len(self._columns)} expected: {', '.join(self._columns)}"
-                raise InvalidRequest(f"rows[{index}]: it has {len(row)} values, {expected}", index)
+                raise InvalidRequest(f"rows[{index}]: values: {len(row)} came, {expected}", index)
         values_NF = np.array(rows, np.float32)
         for index, column in np.argwhere(~np.isfinite(values_NF)).tolist():
             found = f"{self._columns[column]!r} is {values_NF[index, column]}"

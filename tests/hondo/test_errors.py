@@ -36,7 +36,7 @@ def test_the_table_is_as_documented() -> None:
 def test_bad_image_is_a_bad_request() -> None:
     """Who catches InvalidRequest catches InvalidImage, here and over the wire."""
     assert issubclass(InvalidImage, InvalidRequest)
-    assert status_of(InvalidImage()) is StatusCode.INVALID_ARGUMENT
+    assert status_of(InvalidImage("why")) is StatusCode.INVALID_ARGUMENT
 
 
 @pytest.mark.parametrize("error", [ValueError(), KeyError(), MemoryError(), errors.InvalidArtifact(), ServerError()])

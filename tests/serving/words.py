@@ -58,8 +58,7 @@ def write_classifier(models: Path, name: str = "mood", *, free_length: bool = Fa
     folder = models / name / "1"
     graph = graphs.bag_of_words(folder / "model.onnx", weights(), "length" if free_length else LENGTH)
     tokens_NT = tokens(list(TEXTS))
-    golden = {"model/in/tokens": tokens_NT, "model/out/probabilities": probabilities(tokens_NT)}
-    artifacts.write_golden(folder, golden)
+    artifacts.write_golden(folder, {"model/in/tokens": tokens_NT, "model/out/probabilities": probabilities(tokens_NT)})
     manifest = Manifest(
         name=name,
         version=1,
