@@ -131,12 +131,12 @@ def _introduce(settings: Recipe, data_set: DataSet[Raw]) -> None:
 
 @rank_zero_only
 def _finish(folder: Path, data_set: DataSet[Raw], test: Examples, seconds: float) -> None:
-    results = run.finish(folder, test, seconds)
-    error = results.test_error
-    wrong = round(error.value * error.samples / 100)
+    results = run.finish(folder, test, data_set.test, seconds)
     click.echo(f"trained in {_duration(seconds)}; epoch {results.best_epoch} was the best")
     click.echo(f"validation error {results.validation_error_percent:.2f} %")
-    click.echo(f"test error       {error.value:.2f} % ({wrong} of {error.samples:,}, {data_set.name})")
+    for score in results.scores:
+        wrong = round(score.value * score.samples / 100)
+        click.echo(f"test {score.metric:<11} {score.value:.2f} % ({wrong} of {score.samples:,}, {data_set.name})")
     click.echo(f"run folder       {folder}")
     click.echo(f"next             hondo export {folder} --to models")
 

@@ -17,10 +17,11 @@ from protos.manifest_pb2 import Classification
 from training.augmentation import Augmentation
 from training.averaging import Average
 from training.initialisation import Scheme
-from training.inputs import STRICT, Input
+from training.inputs import STRICT, Image, Input
 from training.losses import Loss
 from training.optimizers import Optimizer
 from training.schedules import Schedule
+from training.testtime import TestTime
 
 
 @runtime_checkable
@@ -77,6 +78,12 @@ class Recipe:
     patience_epochs: Annotated[int, Field(ge=1)]
     # Share of the training examples that is kept for validation.
     validation: Annotated[float, Field(gt=0, lt=1)]
+    # Of pictures: a second score, from several views of each test picture; the served graph sees one.
+    test_time: TestTime = "none"
+
+    def __post_init__(self) -> None:
+        if self.test_time != "none" and not isinstance(self.input, Image):
+            raise ValueError("test_time is for pictures")
 
     def make(self, task: Classification) -> nn.Module:
         """Gives the net, its weights as its layers have them by default.

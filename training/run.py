@@ -18,17 +18,17 @@ from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 from google.protobuf import json_format
 from numpy.typing import NDArray
 from torch import nn
 
 from hondo.errors import InvalidArtifact, MissingData
 from protos.manifest_pb2 import Classification, DataSource, Score
-from training import checkpoint, inputs
+from training import checkpoint, inputs, testtime
+from training.answers import Answers, judge, probabilities
 from training.checkpoint import Checkpoint
-from training.data.dataset import Examples
-from training.losses import widened
+from training.data.dataset import Examples, PictureFiles, Pictures, Raw
+from training.testtime import Views
 
 CHECKPOINTS: Final = "checkpoints"
 BEST: Final = "best"
@@ -37,7 +37,6 @@ LOGS: Final = "logs"
 _RESULTS: Final = "results.json"
 _SAMPLES: Final = "samples.npz"
 _SAMPLE_COUNT: Final = 256
-_TEST_BATCH: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -146,23 +145,27 @@ class Results:
 
     best_epoch: int
     validation_error_percent: float
-    test_error: Score
+    # On the test examples, that of the served graph first.
+    scores: tuple[Score, ...]
     seconds: float
 
 
-def finish(folder: Path, test: Examples, seconds: float) -> Results:
+def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
     """Scores the best checkpoint on the test examples, and makes the folder complete.
 
     Args:
         folder: has the best checkpoint.
         test: what the training never saw.
+        raw: the same, as it was published.
         seconds: how long the training took.
     """
     saved = checkpoint.read(checkpoint_path(folder, BEST))
+    front, net = _modules(saved)
+    answered = judge(probabilities(front, net, test.inputs), test.labels_N)
     results = Results(
         best_epoch=saved.epoch,
         validation_error_percent=saved.validation_error_percent,
-        test_error=_test_error(saved, test),
+        scores=(_error(saved, "error", answered), *_more_scores(saved, front, net, raw)),
         seconds=seconds,
     )
     samples = test.take(np.arange(min(_SAMPLE_COUNT, len(test))))
@@ -175,20 +178,31 @@ def _plain(results: Results) -> Mapping[str, Any]:
     return {
         "best_epoch": results.best_epoch,
         "validation_error_percent": results.validation_error_percent,
-        "scores": [json_format.MessageToDict(results.test_error)],
+        "scores": [json_format.MessageToDict(score) for score in results.scores],
         "seconds": results.seconds,
     }
 
 
-def _test_error(saved: Checkpoint, test: Examples) -> Score:
-    wrong = int((predict(*_modules(saved), test.inputs) != test.labels_N).sum())
+def _error(saved: Checkpoint, metric: str, answered: Answers) -> Score:
     name = " and ".join(source.name for source in saved.facts.data)
-    return Score(metric="error", value=100 * wrong / len(test), unit="%", data=f"{name} test", samples=len(test))
+    count = len(answered.labels_N)
+    value = 100 * int(answered.wrong().sum()) / count
+    return Score(metric=metric, value=value, unit="%", data=f"{name} test", samples=count)
+
+
+def _more_scores(saved: Checkpoint, front: nn.Module, net: nn.Module, raw: Raw) -> list[Score]:
+    """Gives the score from several views of each picture, where the recipe asks for it."""
+    recipe, spec = saved.facts.recipe, saved.facts.task.image
+    if recipe.test_time == "none":
+        return []
+    assert isinstance(raw, Pictures | PictureFiles), "the recipe has made sure"
+    takes = testtime.accepts(front, net, spec.channels)
+    views = Views(kind=recipe.test_time, spec=spec, mirrored=recipe.augmentation.flip > 0, takes=takes)
+    answered = judge(testtime.probabilities(front, net, raw, views), raw.labels_N)
+    return [_error(saved, testtime.SCORES[recipe.test_time], answered)]
 
 
 def predict(front: nn.Module, net: nn.Module, examples: NDArray[Any]) -> NDArray[np.int64]:
     """Gives the class i64[N] of each of the examples, which are what the served graph takes."""
-    with torch.inference_mode():
-        starts = range(0, len(examples), _TEST_BATCH)
-        batches = [torch.tensor(examples[start : start + _TEST_BATCH]) for start in starts]
-        return torch.cat([widened(net(front(batch))).argmax(1) for batch in batches]).numpy()
+    class_N: NDArray[np.int64] = probabilities(front, net, examples).argmax(1)
+    return class_N

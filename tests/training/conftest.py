@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
 from hondo.cli import main
-from protos.manifest_pb2 import ImageInput
+from protos.manifest_pb2 import Classification, ImageInput
 from training.classifier import Classifier
 from training.data import digits, idx
 
@@ -49,16 +49,17 @@ def write_idx(folder: Path, arrays: dict[str, NDArray[np.uint8]]) -> None:
 def idx_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of the four idx files, with handwritten digits of 28x28."""
     spec = ImageInput(height=28, width=28, channels=1, resize=ImageInput.STRETCH, filter=ImageInput.BILINEAR)
+    task = Classification(image=spec)
     data = digits.read()
-    train = data.train.take(np.arange(TRAIN_PICTURES)).fit(spec)
-    test = data.test.take(np.arange(TEST_PICTURES)).fit(spec)
+    train = data.train.take(np.arange(TRAIN_PICTURES)).fit(task)
+    test = data.test.take(np.arange(TEST_PICTURES)).fit(task)
     folder = tmp_path_factory.mktemp("idx")
     write_idx(
         folder,
         {
-            idx.TRAIN_IMAGES: train.images_NHWC.squeeze(3),
+            idx.TRAIN_IMAGES: train.inputs.squeeze(3),
             idx.TRAIN_LABELS: train.labels_N.astype(np.uint8),
-            idx.TEST_IMAGES: test.images_NHWC.squeeze(3),
+            idx.TEST_IMAGES: test.inputs.squeeze(3),
             idx.TEST_LABELS: test.labels_N.astype(np.uint8),
         },
     )

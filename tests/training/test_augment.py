@@ -8,7 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from hondo.errors import InvalidRequest
-from training.augment import augment
+from hondo.text import PADDING, UNKNOWN
+from training.augment import WordDropout, augment
 from training.augmentation import Augmentation
 
 MANY = 2000
@@ -296,3 +297,16 @@ def test_refuses_settings_that_cannot_be(settings: dict[str, Any], name: str) ->
     """An augmentation is checked when it is made, and the text names the setting."""
     with pytest.raises(ValueError, match=name):
         Augmentation(**settings)
+
+
+def test_word_dropout_makes_words_unknown() -> None:
+    """As large a share of the words as asked is unknown; the others, and what fills a text up, stay."""
+    tokens_NT = torch.arange(2, 22).repeat(MANY, 1)
+    tokens_NT[:, 15:] = PADDING
+    torch.manual_seed(0)
+    dropped_NT = WordDropout(0.3)(tokens_NT)
+    is_unknown_NT = dropped_NT == UNKNOWN
+    assert torch.equal(dropped_NT[~is_unknown_NT], tokens_NT[~is_unknown_NT])
+    assert not is_unknown_NT[:, 15:].any()
+    assert is_unknown_NT[:, :15].float().mean().item() == pytest.approx(0.3, abs=0.02)
+    assert torch.equal(WordDropout(0)(tokens_NT), tokens_NT)
