@@ -19,12 +19,12 @@ RECIPE = Recipe(
     # The grey picture is given three times. Mean and deviation are those of the training pictures.
     input=Image(height=28, width=28, channels=3, mean=(0.286,) * 3, std=(0.353,) * 3, bright_on_dark=True),
     augmentation=Augmentation(flip=0.5, pad_px=2, cutout=0.5, cutout_px=8),
-    epochs=15,
+    epochs=12,
     batch_size=128,
     optimizer=Optimizer(kind="sgd", lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4),
     schedule=Schedule(kind="one_cycle", warmup=0.2),
     average=Average(kind="ema", decay=0.998),
     precision="auto",
-    patience_epochs=15,
+    patience_epochs=12,
     validation=1 / 30,
 )
