@@ -9,9 +9,9 @@ from typing import Final
 import click
 from lightning.pytorch.utilities import rank_zero_only
 
-from training import checkpoint, recipe, run
+from training import checkpoint, options, recipe, run
 from training.checkpoint import Facts
-from training.data.choice import KINDS, better, choose
+from training.data.choice import better, choose
 from training.data.dataset import DataSet, Examples, Raw
 from training.fit import Devices, fit
 from training.recipe import Recipe
@@ -21,12 +21,8 @@ _OF_THE_RECIPE: Final = "the model's recipe"
 
 @click.command(epilog=f"Models: {', '.join(recipe.names())}")
 @click.argument("model")
-@click.option(
-    "--data",
-    metavar="FOLDER|FILE|digits",
-    show_default="what the machine has for the model",
-    help=KINDS,
-)
+@options.data
+@options.skip_corrupt
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FOLDER", show_default="runs/MODEL", help="Run folder to write."
 )
@@ -56,6 +52,7 @@ def train(
     *,
     model: str,
     data: str | None,
+    skip_corrupt: bool,
     out: Path | None,
     assignments: tuple[str, ...],
     only_settings: bool,
@@ -74,16 +71,18 @@ def train(
         click.echo(json.dumps(settings.settings(), indent=2, ensure_ascii=False))
         return
     folder = out or Path("runs") / model
-    data_set = choose(data, settings)
+    data_set = choose(data, settings, skip_corrupt=skip_corrupt)
     task = data_set.task(settings.input)
     facts = Facts(recipe=settings, task=task, data=(data_set.source,), seed=seed)
     last = _resumable(folder, facts) if resume else None
     if last is None:
-        _make_room(folder, overwrite)
+        _check_room(folder, overwrite)
     _introduce(settings, data_set)
     started_s = time.monotonic()
     used = Devices(accelerator=accelerator, devices=devices, strategy=strategy)
-    train_examples, test_examples = data_set.train.fit(task), data_set.test.fit(task)
+    train_examples, test_examples = data_set.fit(task)
+    if last is None:
+        rank_zero_only(run.clear)(folder)
     fit(facts, train_examples, folder, used, last)
     _finish(folder, data_set, test_examples, time.monotonic() - started_s)
 
@@ -99,13 +98,9 @@ def _recipe(model: str, assignments: Sequence[str], options: Mapping[str, int | 
 
 
 @rank_zero_only
-def _make_room(folder: Path, overwrite: bool) -> None:
-    if (folder / run.CHECKPOINTS).exists():
-        if not overwrite:
-            raise click.UsageError(
-                f"{folder} holds a run: --overwrite replaces it, --resume finishes it if it was cut off"
-            )
-        run.clear(folder)
+def _check_room(folder: Path, overwrite: bool) -> None:
+    if (folder / run.CHECKPOINTS).exists() and not overwrite:
+        raise click.UsageError(f"{folder} holds a run: --overwrite replaces it, --resume finishes it if it was cut off")
 
 
 def _resumable(folder: Path, facts: Facts) -> Path:

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from hondo.errors import MissingData
-from training.data import cifar10, digits, fashion_mnist, idx, mnist, mr, sst, trec, tsv
+from training.data import cifar10, digits, fashion_mnist, folder, idx, mnist, mr, sst, trec, tsv
 from training.data.dataset import DataSet, Raw
 from training.inputs import Image
 from training.recipe import Recipe
 
 KINDS: Final = (
-    "A data set: the folder of MNIST or one in its form, CIFAR-10, TREC, MR or SST; or your own texts, LABEL<TAB>TEXT "
-    'on each line of train.tsv and test.tsv; or "digits", scikit-learn\'s.'
+    "Folder of MNIST or one in its form, CIFAR-10, TREC, MR or SST; of your own pictures, train/CLASS/*.jpg and "
+    "test/CLASS/*.jpg, or CLASS/*.jpg; or of your own texts, LABEL<TAB>TEXT on each line of train.tsv and test.tsv. Or "
+    "the word digits: scikit-learn's."
 )
 
 _IDX: Final = (mnist.MNIST, fashion_mnist.FASHION_MNIST)
@@ -36,7 +37,7 @@ class _Form:
 
 # The first that recognises the place reads it.
 _FORMS: Final = (
-    _Form(idx.LOOKED_FOR, idx.recognises, lambda folder: idx.read(folder, _IDX)),
+    _Form(idx.LOOKED_FOR, idx.recognises, lambda path: idx.read(path, _IDX)),
     _Form(cifar10.LOOKED_FOR, cifar10.recognises, cifar10.read),
     _Form(trec.LOOKED_FOR, trec.recognises, trec.read),
     _Form(mr.LOOKED_FOR, mr.recognises, mr.read),
@@ -45,12 +46,18 @@ _FORMS: Final = (
 )
 
 
-def choose(place: str | None, recipe: Recipe) -> DataSet[Raw]:
+class NoDataSet(MissingData):
+    """There is nothing that looks like a data set."""
+
+
+def choose(place: str | None, recipe: Recipe, *, skip_corrupt: bool = False) -> DataSet[Raw]:
     """Reads the data set that a user means.
 
     Args:
-        place: a folder, whose files tell what it is; or "digits" for scikit-learn's; or None for what this machine has.
+        place: a folder or a file, which tell themselves what they are; or the name of a data set that the package has;
+            or None for what this machine has.
         recipe: what is to be trained.
+        skip_corrupt: leaves out pictures that cannot be read.
 
     Raises:
         MissingData: there is none, or a file is missing, damaged or disagrees with another.
@@ -58,27 +65,29 @@ def choose(place: str | None, recipe: Recipe) -> DataSet[Raw]:
     if place is None:
         return _at_hand(recipe)
     try:
-        return read(place)
-    except MissingData as error:
+        return read(place, skip_corrupt=skip_corrupt)
+    except NoDataSet as error:
         raise MissingData(f"{error}\n{recipe.name} is made for {recipe.data}: {_needs(recipe)}") from error
 
 
-def read(place: str) -> DataSet[Raw]:
-    """Reads the data set in a folder or file, which tells itself what it is; or scikit-learn's "digits".
+def read(place: str, *, skip_corrupt: bool = False) -> DataSet[Raw]:
+    """Reads the data set in a folder or file, or the one of that name that the package has: see `choose`.
 
     Raises:
-        MissingData: a file is missing, damaged or disagrees with another.
+        MissingData: there is none, or a file is missing, damaged or disagrees with another.
     """
     if place == digits.NAME:
         return digits.read()
     path = Path(place)
     if not path.exists():
-        raise MissingData(f"there is no {path}")
+        raise NoDataSet(f"there is no {path}")
     for form in _FORMS:
         if form.recognises(path):
             return form.read(path)
-    looked_for = "".join(f"\n  {form.looked_for}" for form in _FORMS)
-    raise MissingData(f"no data set is in {path}; looked for{looked_for}")
+    if folder.recognises(path):
+        return folder.read(path, skip_corrupt=skip_corrupt)
+    looked_for = "".join(f"\n  {files}" for files in (*(form.looked_for for form in _FORMS), folder.LOOKED_FOR))
+    raise NoDataSet(f"no data set is in {path}; looked for{looked_for}")
 
 
 def _at_hand(recipe: Recipe) -> DataSet[Raw]:

@@ -86,14 +86,18 @@ class PictureFiles:
         """Reads all pictures by the code that serving runs.
 
         Raises:
-            MissingData: some cannot be read; the text names the first ones.
+            MissingData: some cannot be read; the text names each.
         """
+        spec = task.image
+        inputs_NHWC = np.empty((len(self), spec.height, spec.width, spec.channels), np.uint8)
         with ThreadPoolExecutor() as pool:
-            read = list(pool.map(lambda path: _read(path, task.image), self.paths))
-        if broken := [str(found) for found in read if isinstance(found, MissingData)]:
-            more = f"\n... and {len(broken) - 10} more" if len(broken) > 10 else ""
-            raise MissingData("\n".join(broken[:10]) + more)
-        return Examples(np.stack([found for found in read if not isinstance(found, MissingData)]), self.labels_N)
+            faults = pool.map(lambda place: _read(self.paths[place], spec, inputs_NHWC[place]), range(len(self)))
+        if lines := [f"{path}: {fault}" for path, fault in zip(self.paths, faults, strict=True) if fault]:
+            found = "\n".join(lines)
+            raise MissingData(
+                f"{len(lines):,} of {len(self):,} pictures cannot be read (--skip-corrupt leaves them out):\n{found}"
+            )
+        return Examples(inputs_NHWC, self.labels_N)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,6 +176,23 @@ class DataSet(Generic[Raw_co]):
         """The short name, for example "mnist"."""
         return self.source.name
 
+    def fit(self, task: Classification) -> tuple[Examples, Examples]:
+        """Gives what a graph takes of the examples to train on, and of those to test on.
+
+        Raises:
+            MissingData: some cannot be read; the text names each, of both parts.
+        """
+        fitted, faults = [], []
+        for part in (self.train, self.test):
+            try:
+                fitted.append(part.fit(task))
+            except MissingData as error:
+                faults.append(str(error))
+        if faults:
+            raise MissingData("\n".join(faults))
+        train, test = fitted
+        return train, test
+
     def task(self, settings: inputs.Image | inputs.Text | inputs.Table) -> Classification:
         """Gives the task of a net that is trained on this data.
 
@@ -205,11 +226,13 @@ def image(picture_HWC: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(picture_HWC.squeeze(2) if picture_HWC.shape[2] == 1 else picture_HWC)
 
 
-def _read(path: Path, spec: ImageInput) -> NDArray[np.uint8] | MissingData:
+def _read(path: Path, spec: ImageInput, into_HWC: NDArray[np.uint8]) -> str:
+    """Reads a picture file; gives the reason where it cannot be read, else nothing."""
     try:
-        return images.read(path.read_bytes(), spec)
+        into_HWC[:] = images.read(path.read_bytes(), spec)
     except (InvalidImage, OSError) as error:
-        return MissingData(f"{path}: {error}")
+        return str(error)
+    return ""
 
 
 def _check(examples: Examples | Raw, count: int) -> None:

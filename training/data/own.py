@@ -3,24 +3,18 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from hondo import artifact
 from hondo.errors import MissingData
 from protos.manifest_pb2 import DataSource
 
 
-def source(place: Path, files: Iterable[Path]) -> DataSource:
-    """Says where a data set is from: the folder or the file that the user gave.
-
-    Args:
-        place: that folder or file.
-        files: all that were read.
-    """
+def source(place: Path, sha256: Mapping[str, str]) -> DataSource:
+    """Says where a data set is from: the folder or the file that the user gave."""
     whole = place.resolve()
     return DataSource(
         name=whole.stem if whole.is_file() else whole.name,
         origin=str(whole),
         terms="unknown",
-        sha256={path.name: artifact.sha256(path) for path in files},
+        sha256=sha256,
     )
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Final
 
+from hondo import artifact
 from hondo.errors import MissingData
+from protos.manifest_pb2 import DataSource
 from training.data import own
 from training.data.dataset import DataSet, Sentences
 from training.data.folds import divide
@@ -36,9 +38,9 @@ def read(place: Path) -> DataSet[Sentences]:
     labels = own.classes(train_path, (line.label for line in lines))
     train = gather(train_path, lines, labels)
     if not test_path.is_file():
-        return divide(own.source(place, [train_path]), tuple(labels), train.sentences, train.notes)
+        return divide(_source(place, train_path), tuple(labels), train.sentences, train.notes)
     test = gather(test_path, _lines(test_path), labels)
-    source = own.source(place, [train_path, test_path])
+    source = _source(place, train_path, test_path)
     return DataSet(source, tuple(labels), train.sentences, test.sentences, notes=train.notes + test.notes)
 
 
@@ -47,3 +49,7 @@ def _lines(path: Path) -> list[Line]:
     lines = read_labelled(path, "utf-8-sig", "\t")
     has_header = bool(lines) and (lines[0].label.lower(), lines[0].text.lower()) == ("label", "text")
     return lines[has_header:]
+
+
+def _source(place: Path, *paths: Path) -> DataSource:
+    return own.source(place, {path.name: artifact.sha256(path) for path in paths})

@@ -1,0 +1,14 @@
+"""Options that several commands have."""
+
+from typing import Final
+
+import click
+
+from training.data.choice import KINDS
+
+_PLACES: Final = "FOLDER|FILE|digits"
+data: Final = click.option("--data", metavar=_PLACES, show_default="what the machine has for the model", help=KINDS)
+needed_data: Final = click.option("--data", metavar=_PLACES, required=True, help=KINDS)
+skip_corrupt: Final = click.option(
+    "--skip-corrupt", is_flag=True, help="Leave out pictures that cannot be read, and say which."
+)
