@@ -19,6 +19,7 @@ from export.graphs import ClassifierGraph
 from protos.manifest_pb2 import Classification, ImageInput, TableInput, TextInput
 from serving.session import Session
 from training.columns import Columns
+from training.initialisation import initialise
 from training.models import alexnet, efficientnet_lite, resnet, vgg
 from training.models.alexnet import AlexNet, AlexNet2012
 from training.models.efficientnet_lite import EfficientNetLite
@@ -107,6 +108,8 @@ def check(
     """Exports as `hondo export` does, and compares at two batch sizes."""
     torch.manual_seed(0)
     net = make()
+    # Some papers' first weights are so small that answers hardly depend on what comes in.
+    initialise(net, "he")
     settle(net, front(torch.from_numpy(inputs)))
     graph = ClassifierGraph(front, net)
     convert(graph, task, folder / "model.onnx", {})
@@ -115,7 +118,7 @@ def check(
     for batch in (inputs[:1], inputs[1:]):
         found_NK = session.run({signature.takes(task).name: batch})[signature.PROBABILITIES].astype(np.float32)
         # Differences of logarithms of probabilities are those of logits.
-        np.testing.assert_allclose(np.log(found_NK), np.log(graph.answer(batch)), rtol=0, atol=1e-4)
+        np.testing.assert_allclose(np.log(found_NK), np.log(graph.answer(batch)), rtol=1e-5, atol=1e-4)
 
 
 def settle(net: nn.Module, inputs: torch.Tensor) -> None:
