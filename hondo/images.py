@@ -36,6 +36,8 @@ class Limits:
 
     max_bytes: int = 20 * 2**20
     max_pixels: int = 50_000_000
+    # Of width and height: the weights of a resize take memory and time by the side, however few the pixels.
+    max_side_px: int = 16_384
 
 
 def read(data: bytes, spec: ImageInput, limits: Limits = Limits()) -> NDArray[np.uint8]:
@@ -96,8 +98,7 @@ def opened(data: bytes, limits: Limits = Limits()) -> Opened:
         raise InvalidImage(f"the image is in none of the formats {', '.join(FORMATS)}") from None
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise _damaged(error) from error
-    if image.width * image.height > limits.max_pixels:
-        raise _too_many_pixels(f"{image.width} x {image.height}", limits)
+    _check_size(image, limits)
     return image
 
 
@@ -119,6 +120,14 @@ def decoded(image: Opened) -> Image.Image:
 
 def _damaged(error: Exception) -> InvalidImage:
     return InvalidImage(f"the image is damaged: {error}")
+
+
+def _check_size(image: Image.Image, limits: Limits) -> None:
+    size = f"{image.width} x {image.height}"
+    if image.width * image.height > limits.max_pixels:
+        raise _too_many_pixels(size, limits)
+    if max(image.size) > limits.max_side_px:
+        raise InvalidImage(f"the image has {size} pixels, at most {limits.max_side_px:,} on a side are taken")
 
 
 def _too_many_pixels(size: str, limits: Limits) -> InvalidImage:

@@ -27,8 +27,8 @@ from serving.sizes import Sizes
 
 T = TypeVar("T")
 
-# How long requests on the event loop wait for as many as came together before.
-_PATIENCE_S: Final = 1e-3
+# How long requests on the event loop wait for as many as came together before, unless the user says.
+_PATIENCE_MS: Final = 1.0
 # Of the threads that compute; 0 is the event loop's.
 _NICENESS: Final = 5
 
@@ -49,8 +49,10 @@ class Queueing:
 
     # Rows that may wait; a request that would exceed it is refused at once.
     max_rows: int = 512
-    # How long a request may wait for company while the session is in use; one that finds it idle never waits.
-    max_wait_ms: float = 0.0
+    # How long a request may wait for company. On a thread it waits while the session is in use, not unless this is
+    # given; on the event loop for as many as came together before, up to a millisecond unless this is given. One that
+    # finds the session idle, or comes as alone as those before it, never waits.
+    max_wait_ms: float | None = None
     # How long a request may wait to run; None is without limit.
     timeout_ms: float | None = None
 
@@ -169,7 +171,8 @@ class Batcher:
         if self._queue.rows >= min(self._company.expected, self._sizes.largest):
             self._depart(in_time=True)
         elif self._patience is None:
-            self._patience = self._loop.call_later(_PATIENCE_S, lambda: self._depart(in_time=False))
+            patience_ms = _PATIENCE_MS if self._queueing.max_wait_ms is None else self._queueing.max_wait_ms
+            self._patience = self._loop.call_later(patience_ms / 1000, lambda: self._depart(in_time=False))
 
     def _depart(self, *, in_time: bool) -> None:
         if self._patience is not None:
@@ -212,7 +215,7 @@ class Batcher:
 
     def _wait_for_company_s(self) -> float:
         """Gives how long the oldest request should still wait for others to share its run."""
-        max_wait_s = self._queueing.max_wait_ms / 1000
+        max_wait_s = (self._queueing.max_wait_ms or 0) / 1000
         if not max_wait_s or self._closed or self._queue.rows >= self._sizes.largest:
             return 0.0
         now_s = time.monotonic()

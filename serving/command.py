@@ -4,12 +4,13 @@ import asyncio
 import logging
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Final
 
 import click
 
+from hondo.images import Limits
+from serving.age import process_age_s
 from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.cores import available
@@ -24,6 +25,7 @@ _log = logging.getLogger(__name__)
 
 # What a worker may take to end beyond the wait for its calls, seconds.
 _END_S: Final = 5.0
+_LIMITS: Final = Limits()
 
 
 @click.command()
@@ -63,9 +65,9 @@ _END_S: Final = 5.0
 @click.option(
     "--max-wait-ms",
     type=click.FloatRange(0),
-    default=Queueing.max_wait_ms,
-    show_default=True,
-    help="How long a request waits for company while its model is in use.",
+    show_default="0; 1 on the event loop",
+    help="How long a request waits for company while its model is in use; where short graphs run on the event loop, "
+    "for as many as came together before.",
 )
 @click.option(
     "--max-queue-rows",
@@ -79,6 +81,27 @@ _END_S: Final = 5.0
     type=click.FloatRange(0, min_open=True),
     show_default="none",
     help="How long a request may wait to run; then DEADLINE_EXCEEDED.",
+)
+@click.option(
+    "--max-image-mb",
+    type=click.IntRange(1),
+    default=_LIMITS.max_bytes // 2**20,
+    show_default=True,
+    help="Largest picture file taken, MiB.",
+)
+@click.option(
+    "--max-image-pixels",
+    type=click.IntRange(1),
+    default=_LIMITS.max_pixels,
+    show_default=True,
+    help="Most in a picture.",
+)
+@click.option(
+    "--max-image-side",
+    type=click.IntRange(1),
+    default=_LIMITS.max_side_px,
+    show_default=True,
+    help="Most pixels in a picture's width or height.",
 )
 @click.option(
     "--threads", type=click.IntRange(1), show_default="measured", help="Threads that compute one run on the CPU."
@@ -114,9 +137,12 @@ def serve(
     drain_seconds: float,
     max_message_mb: int,
     max_batch_size: int,
-    max_wait_ms: float,
+    max_wait_ms: float | None,
     max_queue_rows: int,
     queue_timeout_ms: float | None,
+    max_image_mb: int,
+    max_image_pixels: int,
+    max_image_side: int,
     threads: int | None,
     instances: int | None,
     workers: int,
@@ -129,11 +155,10 @@ def serve(
     Speaks hondo.v1 (typed), the Open Inference Protocol v2 (tritonclient, KServe clients), gRPC health checking and
     reflection, all on one port. SIGTERM or Ctrl-C stops it once the calls in flight are answered.
     """
-    started_s = time.monotonic()
     name = f" worker {worker}:" if worker else ""
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s{name} %(message)s")
     if workers > 1:
-        asyncio.run(_supervise(context, started_s))
+        asyncio.run(_supervise(context))
         return
     queueing = Queueing(max_rows=max_queue_rows, max_wait_ms=max_wait_ms, timeout_ms=queue_timeout_ms)
     settings = Settings(
@@ -142,6 +167,7 @@ def serve(
         drain_s=drain_seconds,
         max_message_bytes=max_message_mb * 2**20,
         cores=cores,
+        images=Limits(max_bytes=max_image_mb * 2**20, max_pixels=max_image_pixels, max_side_px=max_image_side),
         queueing=queueing,
         port_shared=worker is not None,
         watchdog=watchdog,
@@ -149,29 +175,28 @@ def serve(
     chosen = choose(Device(device))
     wishes = Wishes(cores=cores, max_batch_size=max_batch_size, threads=threads, instances=instances)
     catalog = Catalog.load(models, chosen, wishes)
-    asyncio.run(_serve(catalog, settings, chosen, started_s))
+    asyncio.run(_serve(catalog, settings, chosen))
 
 
-async def _serve(catalog: Catalog, settings: Settings, device: Device, started_s: float) -> None:
+async def _serve(catalog: Catalog, settings: Settings, device: Device) -> None:
     stop = _stop_asked()
     server = Server(catalog, settings)
     port = await server.start()
     for model in catalog:
         _log.info("serving %s version %d%s", model.name, model.version, f": {model.task}" if model.task else "")
-    took_s = time.monotonic() - started_s
     if settings.port_shared:
         watch_supervisor(stop)
         say_ready()
-        _log.info("up, device %s, after %.1f s", device, took_s)
+        _log.info("up, device %s, after %.1f s", device, process_age_s())
     else:
-        _log.info("ready on %s:%d, device %s, after %.1f s", settings.host, port, device, took_s)
+        _log.info("ready on %s:%d, device %s, after %.1f s", settings.host, port, device, process_age_s())
     await stop.wait()
     _log.info("stopping: no new calls, waiting for those in flight")
     await server.stop()
     _log.info("stopped")
 
 
-async def _supervise(context: click.Context, started_s: float) -> None:
+async def _supervise(context: click.Context) -> None:
     asked = context.params
     host, workers = asked["host"], asked["workers"]
     with reserved(host, asked["port"]) as port:
@@ -180,7 +205,7 @@ async def _supervise(context: click.Context, started_s: float) -> None:
             Restarts(),
             patience_s=asked["drain_seconds"] + _END_S,
             on_ready=lambda: _log.info(
-                "ready on %s:%d, %d workers, after %.1f s", host, port, workers, time.monotonic() - started_s
+                "ready on %s:%d, %d workers, after %.1f s", host, port, workers, process_age_s()
             ),
         )
         await supervisor.run(_stop_asked())

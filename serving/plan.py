@@ -91,7 +91,9 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
     except Exception as error:
         raise InvalidArtifact(f"{session.path} does not run at every batch size: {error}") from error
     instances = (
-        _instances(sizes, device, wishes.usable_cores // threads) if wishes.instances is None else wishes.instances
+        _instances(session, sizes, device, wishes.usable_cores // threads)
+        if wishes.instances is None
+        else wishes.instances
     )
     place = f"{instances} side by side" if instances else "on the event loop"
     _log.info(
@@ -100,8 +102,10 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
     return Plan(session, sizes, instances, alone)
 
 
-def _instances(sizes: Sizes, device: Device, most: int) -> int:
-    if sizes.run_s[-1] < _INLINE_S:
+def _instances(session: Session, sizes: Sizes, device: Device, most: int) -> int:
+    # Where requests choose how large a row is, the sample's run says nothing of theirs.
+    sized = all(isinstance(side, int) for signature in session.inputs for side in signature.shape[1:])
+    if sized and sizes.run_s[-1] < _INLINE_S:
         return 0
     return 1 if device is Device.CUDA else max(1, most)
 

@@ -1,4 +1,7 @@
-"""The server: one port, the services on it, and a start and a stop that lose no request."""
+"""The server: one port, the services on it, a start once all is warm, a stop that answers what it began.
+
+Calls that are on their way while it stops, gRPC may end itself (see `serving.supervisor`): clients make them again.
+"""
 
 import asyncio
 import logging

@@ -80,6 +80,21 @@ def test_too_many_pixels_are_refused() -> None:
     assert "863" in text
 
 
+@pytest.mark.parametrize("size", [(36, 24), (24, 36)])
+def test_too_long_a_side_is_refused(size: tuple[int, int]) -> None:
+    """A picture with a side beyond the limit is refused, naming size and limit; one at the limit is taken."""
+    data = encode(COLOUR.resize(size), "PNG")
+    decode(data, Limits(max_side_px=36))
+    text = refused(data, Limits(max_side_px=35))
+    assert f"{size[0]} x {size[1]}" in text
+    assert "at most 35 on a side" in text
+
+
+def test_a_strip_within_the_pixels_is_refused() -> None:
+    """A strip of one pixel's width, which costs seconds to resize, is refused although its pixels are few enough."""
+    assert "on a side" in refused(png(1, 50_000_000, 8, 0, bytes(100)))
+
+
 def bomb(kind: str, side: int) -> bytes:
     """Gives a small file that claims a picture of side x side pixels."""
     if kind == "PNG":

@@ -26,7 +26,7 @@ class Process:
     popen: subprocess.Popen[bytes]
     # HOST:PORT
     address: str
-    # From the start of `hondo serve`'s own work to "ready", by its log.
+    # From the start of the process to "ready", by its log.
     ready_after_s: float
     log: Path
 

@@ -214,6 +214,22 @@ async def test_company_is_waited_for_only_while_in_use(tenfold: Session) -> None
         assert await timed(lambda: asyncio.gather(*full)) < 0.15
 
 
+@pytest.mark.parametrize(("max_wait_ms", "between_s"), [(0, (0, 0.1)), (300, (0.25, 0.6))])
+async def test_on_the_loop_company_is_waited_for_as_long_as_asked(
+    tenfold: Session, max_wait_ms: float, between_s: tuple[float, float]
+) -> None:
+    """One that comes alone after two together waits for a second for at most max_wait_ms; the next one does not."""
+    async with batching(tenfold, 0, queueing=Queueing(max_wait_ms=max_wait_ms)) as batcher:
+        await asyncio.gather(*[batcher.run(rows(first, 1), ["y"]) for first in range(2)])
+        started_s = time.monotonic()
+        await batcher.run(rows(0, 1), ["y"])
+        waited_s = time.monotonic() - started_s
+        assert between_s[0] <= waited_s < between_s[1]
+        started_s = time.monotonic()
+        await batcher.run(rows(0, 1), ["y"])
+        assert time.monotonic() - started_s < 0.1
+
+
 async def test_closing_answers_what_waits_and_refuses_the_rest(slow: Session) -> None:
     """Nothing that was taken is lost; nothing is taken after."""
     async with batching(slow, sizes=None) as batcher:

@@ -1,5 +1,6 @@
 """`hondo serve` from its start to its end."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,9 +12,12 @@ from pathlib import Path
 import grpc
 import onnxruntime
 import pytest
+from PIL import Image
 
+from protos.hondo_pb2 import ClassifyRequest
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse, ServerLiveRequest
 from serving.device import CUDA_PROVIDER
+from tests.hondo.pictures import encode
 from tests.serving import artifacts, graphs
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer, raw, refusal
 from tests.serving.process import Process, hondo, serving
@@ -222,6 +226,29 @@ def test_log_says_what_is_served(server: Process) -> None:
     assert "serving side version 2: classification\n" in log
     assert "serving join version 1\n" in log
     assert f"ready on {server.address}, device cpu" in log
+
+
+def test_ready_is_timed_from_the_start_of_the_process(slow: Process) -> None:
+    """What the log gives as the time until ready has the imports in it, as the user waited for them."""
+    fields = Path(f"/proc/{slow.popen.pid}/stat").read_text().rpartition(")")[2].split()
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
+    ready_s = age_s - (time.time() - slow.log.stat().st_mtime)
+    assert slow.ready_after_s == pytest.approx(ready_s, abs=0.2)
+
+
+def test_pictures_beyond_the_limits_are_refused(tmp_path: Path) -> None:
+    """How large a picture may be is the operator's to say."""
+    artifacts.write_classifier(tmp_path / "models")
+    picture = encode(Image.new("L", (30, 10)), "PNG")
+    for option, limit, text in (
+        ("--max-image-side", 29, "30 x 10 pixels, at most 29 on a side"),
+        ("--max-image-pixels", 299, "30 x 10 pixels, at most 299 in all"),
+    ):
+        with (
+            serving(tmp_path / "models", tmp_path / "log", option, str(limit)) as process,
+            grpc.insecure_channel(process.address) as channel,
+        ):
+            assert text in refusal(channel, ClassifyRequest(images=[picture]))[1]
 
 
 def test_ipv6_is_served(slow_models: Path, tmp_path: Path) -> None:

@@ -66,6 +66,15 @@ def test_what_the_user_settles_is_kept(tmp_path: Path) -> None:
     assert planned(path, Wishes(max_batch_size=1)).sizes is not None
 
 
+def test_only_rows_of_one_size_run_on_the_event_loop(tmp_path: Path) -> None:
+    """A short run of a small sample says nothing of rows that requests may make large: those leave the loop free."""
+    fixed = planned(graphs.same(tmp_path / "fixed.onnx", "UINT8", ["n", 3]))
+    assert fixed.instances == 0
+    session = Session.open(graphs.same(tmp_path / "free.onnx", "UINT8", ["n", "width"]))
+    small = sample.from_golden({"x": np.zeros((2, 3), np.uint8)})
+    assert plan.make(session, Device.CPU, small, Wishes(), proved=True).instances >= 1
+
+
 def test_a_proved_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
     """An artifact whose graph fails at a batch size does not load: its requests would fail one day."""
     nodes = [
