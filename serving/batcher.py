@@ -68,7 +68,10 @@ class Batcher:
         self._queueing = queueing
         self._queue = Queue()
         self._loop = asyncio.get_running_loop()
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        # What each thread waits on that has nothing to run, the one that ran last at the end. It goes first: its core
+        # is warm, and the others' stay free for the threads that help it.
+        self._idle: list[threading.Condition] = []
         self._running = 0
         self._idle_since_s = 0.0
         self._company = Company()
@@ -128,14 +131,15 @@ class Batcher:
 
     def close(self) -> None:
         """Refuses new work, runs what is queued, ends the threads."""
-        with self._changed:
+        with self._lock:
             self._closed = True
-            self._changed.notify_all()
+            while self._idle:
+                self._wake()
         for thread in self._threads:
             thread.join()
 
     def _admit(self, job: Job) -> None:
-        with self._changed:
+        with self._lock:
             if self._closed:
                 raise Unavailable("the model is being unloaded")
             # A request larger than the whole queue is taken where nobody waits: otherwise it never could be.
@@ -143,10 +147,13 @@ class Batcher:
                 self.outcomes[Outcome.REFUSED] += 1
                 raise self._overloaded()
             self._queue.add(job)
-            if self._running < len(self._threads):
-                self._changed.notify()
+            if self._idle:
+                self._wake()
         if not self._threads:
             self._board_soon()
+
+    def _wake(self) -> None:
+        self._idle.pop().notify()
 
     def _overloaded(self) -> Overloaded:
         waiting, most = self._queue.rows, self._queueing.max_rows
@@ -159,7 +166,7 @@ class Batcher:
 
     def _leave(self, job: Job, outcome: Outcome) -> bool:
         """Takes a job out of the queue before it runs; says whether it still was there."""
-        with self._changed:
+        with self._lock:
             if not self._queue.remove(job):
                 return False
             self.outcomes[outcome] += 1
@@ -193,25 +200,32 @@ class Batcher:
     def _work(self) -> None:
         """What each thread does: take a batch, run it, hand out its rows; until closed and empty."""
         _give_way()
-        while shares := self._wait_for_batch():
+        changed = threading.Condition(self._lock)
+        while shares := self._wait_for_batch(changed):
             self._run(shares)
-            with self._changed:
+            with self._lock:
                 self._running -= 1
                 self._idle_since_s = time.monotonic()
 
-    def _wait_for_batch(self) -> list[Share]:
+    def _wait_for_batch(self, changed: threading.Condition) -> list[Share]:
         """Waits for work and takes the batch to run next; nothing once the batcher is closed and empty."""
-        with self._changed:
+        with self._lock:
             while True:
                 if not self._queue.rows:
                     if self._closed:
                         return []
-                    self._changed.wait()
+                    self._wait(changed, None)
                 elif (wait_s := self._wait_for_company_s()) > 0:
-                    self._changed.wait(wait_s)
+                    self._wait(changed, wait_s)
                 else:
                     self._running += 1
                     return self._queue.take(self._sizes)
+
+    def _wait(self, changed: threading.Condition, at_most_s: float | None) -> None:
+        self._idle.append(changed)
+        changed.wait(at_most_s)
+        if changed in self._idle:
+            self._idle.remove(changed)
 
     def _wait_for_company_s(self) -> float:
         """Gives how long the oldest request should still wait for others to share its run."""
@@ -278,7 +292,7 @@ class Batcher:
 
     def _fail(self, shares: list[Share], error: Exception) -> None:
         for share in shares:
-            with self._changed:
+            with self._lock:
                 self._queue.remove(share.job)
             if not share.job.done.done():
                 share.job.done.set_exception(error)
