@@ -31,7 +31,8 @@ def serving(models: Path, *options: str, log_to: Path | None = None) -> Iterator
         Unavailable: it did not come up; the text has what it logged.
     """
     address = f"127.0.0.1:{_free_port()}"
-    command = [sys.executable, "-m", "hondo.cli", "serve", str(models), "--port", address.split(":")[1], *options]
+    command = [sys.executable, "-m", "hondo.cli", "serve", str(models), "--port", address.split(":")[1]]
+    command += ["--metrics-port", "0", *options]
     with log_to.open("w+") if log_to else TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:  # noqa: S603  our own command
         try:
             _wait_until_ready(process, address, log)

@@ -9,10 +9,8 @@ import os
 import sys
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final, TypeVar
 
 import numpy as np
@@ -24,6 +22,7 @@ from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
 from serving.session import Session
 from serving.sizes import Sizes
+from serving.tally import Outcome, Tally
 
 T = TypeVar("T")
 
@@ -31,16 +30,6 @@ T = TypeVar("T")
 _PATIENCE_MS: Final = 1.0
 # Of the threads that compute; 0 is the event loop's.
 _NICENESS: Final = 5
-
-
-class Outcome(StrEnum):
-    """How a request left the batcher."""
-
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +49,13 @@ class Queueing:
 class Batcher:
     """Runs one session for many callers; made on the event loop that they live on."""
 
-    def __init__(self, plan: Plan, queueing: Queueing) -> None:
+    def __init__(self, plan: Plan, queueing: Queueing, tally: Tally) -> None:
         self._session = plan.session
         self._alone = plan.alone
         self._sizes = plan.sizes or Sizes.alone()
         self._shares_runs = plan.sizes is not None
         self._queueing = queueing
+        self._tally = tally
         self._queue = Queue()
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
@@ -79,7 +69,6 @@ class Batcher:
         self._patience: asyncio.TimerHandle | None = None
         self._row_s = 0.0
         self._closed = False
-        self.outcomes: Counter[Outcome] = Counter()
         self._threads = [
             threading.Thread(target=self._work, name="batcher", daemon=True) for _ in range(plan.instances)
         ]
@@ -144,9 +133,10 @@ class Batcher:
                 raise Unavailable("the model is being unloaded")
             # A request larger than the whole queue is taken where nobody waits: otherwise it never could be.
             if self._queue.rows and self._queue.rows + job.rows > self._queueing.max_rows:
-                self.outcomes[Outcome.REFUSED] += 1
+                self._tally.requests[Outcome.REFUSED].inc()
                 raise self._overloaded()
             self._queue.add(job)
+            self._tally.queue_rows.set(self._queue.rows)
             if self._idle:
                 self._wake()
         if not self._threads:
@@ -169,7 +159,8 @@ class Batcher:
         with self._lock:
             if not self._queue.remove(job):
                 return False
-            self.outcomes[outcome] += 1
+            self._tally.queue_rows.set(self._queue.rows)
+            self._tally.requests[outcome].inc()
             return True
 
     def _board(self) -> None:
@@ -188,7 +179,7 @@ class Batcher:
         if not self._queue.rows:
             return
         self._company.came(self._queue.rows, in_time=in_time)
-        self._run(self._queue.take(self._sizes))
+        self._run(self._take())
         if self._queue.rows:
             self._board_soon()
 
@@ -219,7 +210,12 @@ class Batcher:
                     self._wait(changed, wait_s)
                 else:
                     self._running += 1
-                    return self._queue.take(self._sizes)
+                    return self._take()
+
+    def _take(self) -> list[Share]:
+        shares = self._queue.take(self._sizes)
+        self._tally.queue_rows.set(self._queue.rows)
+        return shares
 
     def _wait(self, changed: threading.Condition, at_most_s: float | None) -> None:
         self._idle.append(changed)
@@ -256,9 +252,12 @@ class Batcher:
         return self._alone if self._alone and self._running == 1 and not self._queue.rows else self._session
 
     def _remember(self, started_s: float, shares: list[Share]) -> None:
-        """Keeps a running mean of the time a row takes, over all that run side by side."""
-        rows = sum(share.rows for share in shares) * max(1, len(self._threads))
-        self._row_s += 0.1 * ((time.perf_counter() - started_s) / rows - self._row_s)
+        """Counts a run, and keeps a running mean of the time a row takes, over all that run side by side."""
+        rows = sum(share.rows for share in shares)
+        took_s = time.perf_counter() - started_s
+        self._row_s += 0.1 * (took_s / (rows * max(1, len(self._threads))) - self._row_s)
+        self._tally.batch_rows.observe(rows)
+        self._tally.run_seconds.observe(took_s)
 
     def _joined(self, shares: list[Share]) -> Tensors:
         """Joins the rows of a batch and pads them to a warmed size with copies of the last row."""
@@ -280,7 +279,7 @@ class Batcher:
             function(shares, outcome)
 
     def _deliver(self, shares: list[Share], arrays: Tensors) -> None:
-        self.outcomes[Outcome.ANSWERED] += sum(share.end == share.job.rows for share in shares)
+        self._tally.requests[Outcome.ANSWERED].inc(sum(share.end == share.job.rows for share in shares))
         if len(shares) == 1 and shares[0].rows == shares[0].job.rows == self._sizes.padded(shares[0].rows):
             shares[0].job.finish(arrays)
             return
@@ -296,7 +295,7 @@ class Batcher:
                 self._queue.remove(share.job)
             if not share.job.done.done():
                 share.job.done.set_exception(error)
-        self.outcomes[Outcome.FAILED] += len(shares)
+                self._tally.requests[Outcome.FAILED].inc()
 
 
 def _give_way() -> None:

@@ -13,6 +13,7 @@ from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
 from serving import classifier, plan, sample
 from serving.batcher import Batcher, Queueing
 from serving.device import Device
+from serving.metrics import Metrics
 from serving.plan import Plan, Wishes
 from serving.session import Session
 from serving.tensors import Reader
@@ -36,9 +37,12 @@ class Model:
         """The name of the manifest's task; empty for a bare ONNX file."""
         return (self.artifact.manifest.WhichOneof("task") or "") if self.artifact else ""
 
-    def open(self, queueing: Queueing) -> None:
+    def open(self, queueing: Queueing, metrics: Metrics) -> None:
         """Starts to take calls on the running event loop."""
-        self._batchers = {role: Batcher(plan, queueing) for role, plan in self._plans.items()}
+        self._batchers = {
+            role: Batcher(plan, queueing, metrics.tally(self.name, self.version, role))
+            for role, plan in self._plans.items()
+        }
 
     def reader(self, role: str) -> Reader:
         """Gives what reads requests for the graph with that role."""

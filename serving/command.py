@@ -2,9 +2,13 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
@@ -15,6 +19,8 @@ from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.cores import available
 from serving.device import Device, choose
+from serving.exposition import exposed
+from serving.metrics import FOLDER, forget, of_workers
 from serving.plan import Wishes
 from serving.port import reserved
 from serving.server import Server, Settings
@@ -33,6 +39,13 @@ _LIMITS: Final = Limits()
 @click.option("--host", default=Settings.host, show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=Settings.port, show_default=True, help="Port; 0 takes a free one."
+)
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    default=Settings.metrics_port,
+    show_default=True,
+    help="Port of the metrics, /metrics over HTTP for Prometheus; 0 takes a free one, which the log names.",
 )
 @click.option(
     "--device",
@@ -133,6 +146,7 @@ def serve(
     models: Path,
     host: str,
     port: int,
+    metrics_port: int,
     device: str,
     drain_seconds: float,
     max_message_mb: int,
@@ -170,6 +184,7 @@ def serve(
         images=Limits(max_bytes=max_image_mb * 2**20, max_pixels=max_image_pixels, max_side_px=max_image_side),
         queueing=queueing,
         port_shared=worker is not None,
+        metrics_port=None if worker else metrics_port,
         watchdog=watchdog,
     )
     chosen = choose(Device(device))
@@ -199,7 +214,11 @@ async def _serve(catalog: Catalog, settings: Settings, device: Device) -> None:
 async def _supervise(context: click.Context) -> None:
     asked = context.params
     host, workers = asked["host"], asked["workers"]
-    with reserved(host, asked["port"]) as port:
+    with (
+        reserved(host, asked["port"]) as port,
+        _shared_metrics() as folder,
+        exposed(of_workers(folder), host, asked["metrics_port"]),
+    ):
         supervisor = Supervisor(
             [_worker_command(context, port, number) for number in range(1, workers + 1)],
             Restarts(),
@@ -207,9 +226,18 @@ async def _supervise(context: click.Context) -> None:
             on_ready=lambda: _log.info(
                 "ready on %s:%d, %d workers, after %.1f s", host, port, workers, process_age_s()
             ),
+            on_end=lambda pid: forget(pid, folder),
         )
         await supervisor.run(_stop_asked())
     _log.info("stopped")
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[Path]:
+    """Makes the folder that workers count in, and tells them of it."""
+    with TemporaryDirectory(prefix="hondo-metrics-") as folder:
+        os.environ[FOLDER] = folder
+        yield Path(folder)
 
 
 def _stop_asked() -> asyncio.Event:

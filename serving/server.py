@@ -20,7 +20,9 @@ from serving.batcher import Queueing
 from serving.calls import handler
 from serving.catalog import Catalog
 from serving.cores import available
+from serving.exposition import exposed
 from serving.inference import InferenceService
+from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
 from serving.standing import Standing
@@ -53,6 +55,8 @@ class Settings:
     port_shared: bool = False
     images: Limits = field(default_factory=Limits)
     queueing: Queueing = field(default_factory=Queueing)
+    # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
+    metrics_port: int | None = 8002
     # Measure how late the event loop comes to its calls, and log it at the end.
     watchdog: bool = False
 
@@ -68,7 +72,8 @@ class Server:
         self._servers = [grpc.aio.server(options=_options(settings)) for _ in range(_INTAKES)]
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
-        self._port_kept = ExitStack()
+        self._metrics = Metrics()
+        self._open = ExitStack()
 
     async def start(self) -> int:
         """Opens the port.
@@ -77,14 +82,16 @@ class Server:
             The port's number.
 
         Raises:
-            Unavailable: the port cannot be had.
+            Unavailable: the port, or that of the metrics, cannot be had.
         """
         inference = InferenceService(self._catalog, self._workers)
         for server in self._servers:
             server.add_generic_rpc_handlers((handler(HONDO, self._people), handler(INFERENCE, inference)))
         port = self._listen()
+        if self._settings.metrics_port is not None:
+            self._open.enter_context(exposed(self._metrics.registry, self._settings.host, self._settings.metrics_port))
         for model in self._catalog:
-            model.open(self._settings.queueing)
+            model.open(self._settings.queueing, self._metrics)
         for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
             await self._standing.set_serving(name)
         for server in self._servers:
@@ -96,7 +103,7 @@ class Server:
     def _listen(self) -> int:
         host, port = self._settings.host, self._settings.port
         if _INTAKES > 1 and not self._settings.port_shared:
-            port = self._port_kept.enter_context(reserved(host, port))
+            port = self._open.enter_context(reserved(host, port))
         try:
             for server in self._servers:
                 port = server.add_insecure_port(f"{host}:{port}")
@@ -111,7 +118,7 @@ class Server:
         await self._standing.stop()
         self._people.stop()
         await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
-        self._port_kept.close()
+        self._open.close()
         for model in self._catalog:
             model.close()
         self._workers.shutdown()

@@ -44,7 +44,13 @@ class Supervisor:
     """Keeps a worker process alive for each of several commands."""
 
     def __init__(
-        self, commands: Sequence[Sequence[str]], restarts: Restarts, *, patience_s: float, on_ready: Callable[[], None]
+        self,
+        commands: Sequence[Sequence[str]],
+        restarts: Restarts,
+        *,
+        patience_s: float,
+        on_ready: Callable[[], None],
+        on_end: Callable[[int], None],
     ) -> None:
         """Notes what to run.
 
@@ -53,11 +59,13 @@ class Supervisor:
             restarts: what happens when one ends.
             patience_s: how long a worker may take to end once it is told to.
             on_ready: called once, when all are ready.
+            on_end: called with the process's number whenever a worker has ended.
         """
         self._commands = commands
         self._restarts = restarts
         self._patience_s = patience_s
         self._on_ready = on_ready
+        self._on_end = on_end
         self._ready: set[int] = set()
         self._all_were_ready = False
 
@@ -103,6 +111,7 @@ class Supervisor:
             self._ready.discard(number)
             if not await worker.stop(self._patience_s):
                 _log.warning("worker %d was killed: it did not end within %.0f s", number, self._patience_s)
+            self._on_end(worker.pid)
 
     def _note_ready(self, number: int) -> None:
         self._ready.add(number)

@@ -23,7 +23,7 @@ MAY_IMPORT: Final = {
     },
     "serving": {
         *{"hondo", "protos", "google.protobuf", "grpc", "grpc_health", "grpc_reflection", "numpy", "click"},
-        "onnxruntime",
+        *{"onnxruntime", "prometheus_client"},
     },
     "export": {
         *{"hondo", "protos", "training", "serving", "google.protobuf", "numpy", "PIL", "click"},

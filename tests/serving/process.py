@@ -35,7 +35,7 @@ class Process:
 def serving(models: Path, log: Path, *options: str) -> Iterator[Process]:
     """Starts `hondo serve` on a free port, waits until it is ready, and kills what is left of it at the end."""
     with log.open("wb") as file:
-        command = hondo("serve", models, "--port", "0", "--device", "cpu", *options)
+        command = hondo("serve", models, "--port", "0", "--metrics-port", "0", "--device", "cpu", *options)
         popen = subprocess.Popen(command, stdout=file, stderr=file)
     try:
         address, after_s = _wait_until_ready(popen, log)

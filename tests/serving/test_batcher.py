@@ -14,11 +14,13 @@ from onnx import helper
 
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
-from serving.batcher import Batcher, Outcome, Queueing
+from serving.batcher import Batcher, Queueing
+from serving.metrics import Metrics
 from serving.plan import Plan
 from serving.queue import Priority
 from serving.session import Session
 from serving.sizes import Sizes
+from serving.tally import Outcome, Tally
 from tests.serving import graphs
 from tests.serving.pace import steps_per_s
 
@@ -44,14 +46,26 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 @asynccontextmanager
 async def batching(
-    session: Session, instances: int = 1, sizes: Sizes | None = SIZES, queueing: Queueing | None = None
+    session: Session,
+    instances: int = 1,
+    sizes: Sizes | None = SIZES,
+    queueing: Queueing | None = None,
+    tally: Tally | None = None,
 ) -> AsyncIterator[Batcher]:
     """Runs a batcher on the test's event loop."""
-    batcher = Batcher(Plan(session, sizes, instances), queueing or Queueing())
+    counts = tally or Metrics().tally("model", 1, "model")
+    batcher = Batcher(Plan(session, sizes, instances), queueing or Queueing(), counts)
     try:
         yield batcher
     finally:
         await asyncio.to_thread(batcher.close)
+
+
+def outcomes(metrics: Metrics) -> dict[str, int]:
+    """Gives how many requests left the one graph that a server counts, by how they did; without those that none did."""
+    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+    named = [sample for sample in samples if sample.name == "hondo_requests_total"]
+    return {sample.labels["outcome"]: int(sample.value) for sample in named if sample.value}
 
 
 def rows(first: float, count: int, width: int = 2) -> Tensors:
@@ -127,7 +141,9 @@ async def test_graphs_without_a_batch_axis_run_one_by_one(slow: Session) -> None
 
 async def test_a_full_queue_refuses_at_once(slow: Session) -> None:
     """What would exceed the bound is refused within a moment, and told when to come again; the rest is answered."""
-    async with batching(slow, sizes=None, queueing=Queueing(max_rows=2)) as batcher:
+    metrics = Metrics()
+    tally = metrics.tally("slow", 1, "model")
+    async with batching(slow, sizes=None, queueing=Queueing(max_rows=2), tally=tally) as batcher:
         first = await busy(batcher, slow, 0.5)
         waiting = [asyncio.create_task(batcher.run({"steps": np.array(1)}, ["y"])) for _ in range(2)]
         await asyncio.sleep(0)
@@ -138,7 +154,7 @@ async def test_a_full_queue_refuses_at_once(slow: Session) -> None:
         assert refused.value.retry_after_s >= 0
         assert [int(answer["y"]) for answer in await asyncio.gather(*waiting)] == [1, 1]
         await first
-        assert batcher.outcomes == {Outcome.REFUSED: 1, Outcome.ANSWERED: 3}
+        assert outcomes(metrics) == {Outcome.REFUSED: 1, Outcome.ANSWERED: 3}
 
 
 async def test_a_request_larger_than_the_queue_is_taken_when_nobody_waits(tenfold: Session) -> None:
@@ -150,7 +166,8 @@ async def test_a_request_larger_than_the_queue_is_taken_when_nobody_waits(tenfol
 
 async def test_an_expired_request_never_runs(slow: Session) -> None:
     """A request that waited as long as it may gets DeadlineExceeded then, not when the session is free."""
-    async with batching(slow, sizes=None) as batcher:
+    metrics = Metrics()
+    async with batching(slow, sizes=None, tally=metrics.tally("slow", 1, "model")) as batcher:
         first = await busy(batcher, slow, 0.6)
         started_s = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="waited"):
@@ -159,7 +176,7 @@ async def test_an_expired_request_never_runs(slow: Session) -> None:
         assert not first.done()
         assert batcher.queued_rows == 0
         await first
-        assert batcher.outcomes == {Outcome.EXPIRED: 1, Outcome.ANSWERED: 1}
+        assert outcomes(metrics) == {Outcome.EXPIRED: 1, Outcome.ANSWERED: 1}
 
 
 async def test_the_queue_has_a_patience_of_its_own(slow: Session) -> None:
@@ -173,7 +190,8 @@ async def test_the_queue_has_a_patience_of_its_own(slow: Session) -> None:
 
 async def test_a_cancelled_request_frees_its_slot_and_never_runs(slow: Session) -> None:
     """A caller who leaves takes the request out of the queue, once."""
-    async with batching(slow, sizes=None) as batcher:
+    metrics = Metrics()
+    async with batching(slow, sizes=None, tally=metrics.tally("slow", 1, "model")) as batcher:
         first = await busy(batcher, slow, 0.4)
         leaver = asyncio.create_task(batcher.run({"steps": np.array(100_000)}, ["y"]))
         await asyncio.sleep(0)
@@ -183,19 +201,21 @@ async def test_a_cancelled_request_frees_its_slot_and_never_runs(slow: Session) 
             await leaver
         assert batcher.queued_rows == 0
         await first
-        assert batcher.outcomes == {Outcome.CANCELLED: 1, Outcome.ANSWERED: 1}
+        assert outcomes(metrics) == {Outcome.CANCELLED: 1, Outcome.ANSWERED: 1}
 
 
 @INSTANCES
 async def test_one_bad_request_does_not_fail_its_company(tmp_path: Path, instances: int) -> None:
     """Where a shared run fails, each request runs again alone, and only the culprit is told."""
     session = Session.open(graphs.pick(tmp_path / "model.onnx"))
-    async with batching(session, instances) as batcher:
+    metrics = Metrics()
+    async with batching(session, instances, tally=metrics.tally("pick", 1, "model")) as batcher:
         indices = [0, 1, 99, 2]
         asked = [batcher.run({"index": np.array([index])}, ["y"]) for index in indices]
         answers = await asyncio.gather(*asked, return_exceptions=True)
     assert isinstance(answers[2], InvalidRequest)
     assert [answer["y"].tolist() for answer in answers if isinstance(answer, dict)] == [[10], [11], [12]]
+    assert outcomes(metrics) == {Outcome.FAILED: 1, Outcome.ANSWERED: 3}
 
 
 async def test_company_is_waited_for_only_while_in_use(tenfold: Session) -> None:

@@ -233,7 +233,10 @@ def test_taken_port_is_refused(models: Path) -> None:
 def test_models_that_do_not_load_are_not_tried_again(tmp_path: Path) -> None:
     """A worker that says why it cannot start ends all at once, with code 1 and its reason in the log."""
     ended = subprocess.run(
-        hondo("serve", tmp_path, "--workers", "2", "--port", "0"), capture_output=True, text=True, check=False
+        hondo("serve", tmp_path, "--workers", "2", "--port", "0", "--metrics-port", "0"),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.returncode == 1
     assert f"no model in {tmp_path}" in ended.stderr
@@ -280,7 +283,7 @@ def supervisor(
     """Gives a supervisor of stand-ins that note their starts in the files 0, 1, ... of a folder."""
     commands = [[sys.executable, "-c", script, str(tmp_path / str(n))] for n, script in enumerate(scripts)]
     restarts = Restarts(first_delay_s=0.1, longest_delay_s=0.2, steady_after_s=PATIENCE_S, tries=4)
-    return Supervisor(commands, restarts, patience_s=patience_s, on_ready=on_ready)
+    return Supervisor(commands, restarts, patience_s=patience_s, on_ready=on_ready, on_end=lambda _pid: None)
 
 
 def starts_s(tmp_path: Path, number: int) -> list[float]:

@@ -1,0 +1,64 @@
+"""The metrics of a server, under the names and in the units that Prometheus' manner asks for.
+
+Several workers share a folder (PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads when it is imported): each
+counts into files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count falls.
+"""
+
+from pathlib import Path
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from serving.tally import Outcome, Tally
+
+# The name of the environment variable with the folder that workers share.
+FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+_GRAPH: Final = ("model", "version", "graph")
+_ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_SECONDS: Final = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """All that a server counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "hondo_requests_total",
+            "Requests to a graph, by how they left its queue.",
+            (*_GRAPH, "outcome"),
+            registry=self.registry,
+        )
+        self._queue_rows = Gauge(
+            "hondo_queue_rows", "Rows that wait to run.", _GRAPH, registry=self.registry, multiprocess_mode="livesum"
+        )
+        self._batch_rows = Histogram(
+            "hondo_batch_rows", "Rows a run, padding left out.", _GRAPH, registry=self.registry, buckets=_ROWS
+        )
+        self._run_seconds = Histogram(
+            "hondo_run_seconds", "How long a run of a graph took.", _GRAPH, registry=self.registry, buckets=_SECONDS
+        )
+
+    def tally(self, model: str, version: int, graph: str) -> Tally:
+        """Gives what counts for one graph; all of its series are there from now on, at 0."""
+        of = (model, str(version), graph)
+        return Tally(
+            requests={outcome: self._requests.labels(*of, outcome) for outcome in Outcome},
+            queue_rows=self._queue_rows.labels(*of),
+            batch_rows=self._batch_rows.labels(*of),
+            run_seconds=self._run_seconds.labels(*of),
+        )
+
+
+def of_workers(folder: Path) -> CollectorRegistry:
+    """Gives the sums over all workers that count in a folder."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, str(folder))  # type: ignore[no-untyped-call]
+    return registry
+
+
+def forget(pid: int, folder: Path) -> None:
+    """Lets go of what an ended worker was in the middle of; what it had counted stays."""
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
