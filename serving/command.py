@@ -32,6 +32,8 @@ _log = logging.getLogger(__name__)
 # What a worker may take to end beyond the wait for its calls, seconds.
 _END_S: Final = 5.0
 _LIMITS: Final = Limits()
+# Where workers count if they may: a container whose disk is read-only has this folder all the same.
+_MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in it that is its own
 
 
 @click.command()
@@ -235,7 +237,7 @@ async def _supervise(context: click.Context) -> None:
 @contextmanager
 def _shared_metrics() -> Iterator[Path]:
     """Makes the folder that workers count in, and tells them of it."""
-    with TemporaryDirectory(prefix="hondo-metrics-") as folder:
+    with TemporaryDirectory(prefix="hondo-metrics-", dir=_MEMORY if os.access(_MEMORY, os.W_OK) else None) as folder:
         os.environ[FOLDER] = folder
         yield Path(folder)
 
