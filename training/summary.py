@@ -11,7 +11,7 @@ from torch import nn
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import Classification
 from training import inputs, recipe, run
-from training.data.choice import KINDS, choose
+from training.data.choice import KINDS, PLACES, choose
 from training.inputs import Image
 from training.layers import Layer, example, layers
 from training.recipe import Recipe
@@ -24,7 +24,7 @@ _MIB: Final = 2**20
 
 @click.command()
 @click.argument("model", metavar="MODEL|RUN")
-@click.option("--data", metavar="FOLDER|FILE|digits", help=f"For MODEL: what to count classes and words in. {KINDS}")
+@click.option("--data", metavar=PLACES, help=f"For MODEL: what to count classes and words in. {KINDS}")
 def summary(*, model: str, data: str | None) -> None:
     """Show a net layer by layer: of a model by its name, or of a run folder."""
     source, task, front, net = _subject(model, data)

@@ -12,8 +12,10 @@ from training import run
 from training.checkpoint import Facts
 from training.classifier import VALIDATION_LOSS, Classifier
 from training.data.choice import choose
+from training.data.dataset import Examples
 from training.fit import Devices, fit
-from training.recipe import Recipe, find
+from training.optimizers import Optimizer
+from training.recipe import find
 
 
 class PowerCutError(Exception):
@@ -83,7 +85,7 @@ def test_best_checkpoint_has_the_averaged_weights(trained: Path) -> None:
 def test_learning_rate_rises_and_falls(trained: Path) -> None:
     """The learning rate comes near the recipe's soon, falls from there, and is down to nothing at the end."""
     first, *later = column(trained, "lr-AdamW")
-    highest = find("lenet5").learning_rate
+    highest = find("lenet5").optimizer.lr
     assert first < max(later) < highest
     assert later == sorted(later, reverse=True)
     (group,) = content(trained, run.LAST)["optimizer_states"][0]["param_groups"]
@@ -97,37 +99,38 @@ def test_logs_for_people_and_tensorboard(trained: Path) -> None:
     assert list(trained.glob("logs/tensorboard/*/events.out.tfevents.*"))
 
 
-def short(idx_dir: Path, **changes: Any) -> tuple[Facts, Recipe]:
+def short(idx_dir: Path, **changes: Any) -> tuple[Facts, Examples]:
+    """Gives what a short training of LeNet-5 needs, some of its settings changed."""
     recipe = replace(find("lenet5"), **{"epochs": 3, "batch_size": 64, **changes})
-    data = choose(str(idx_dir))
-    return Facts(recipe=recipe, labels=data.labels, data=(data.source,), seed=0), recipe
+    data = choose(str(idx_dir), recipe)
+    task = data.task(recipe.input)
+    return Facts(recipe=recipe, task=task, data=(data.source,), seed=0), data.train.fit(task)
 
 
-def test_stops_early(idx_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stops_early(idx_dir: Path, tmp_path: Path) -> None:
     """A training whose validation loss does not fall any more stops after as many epochs as its patience says."""
-    facts, _ = short(idx_dir, epochs=20, patience_epochs=2, learning_rate=1e-12)
-    fit(facts, choose(str(idx_dir)).train, tmp_path, Devices(accelerator="cpu"))
+    facts, examples = short(idx_dir, epochs=20, patience_epochs=2, optimizer=Optimizer(kind="sgd", lr=1e-12))
+    fit(facts, examples, tmp_path, Devices(accelerator="cpu"))
     assert content(tmp_path, run.LAST)["hondo"]["epoch"] < 20
 
 
-def test_validation_pictures_are_never_trained_on(
+def test_validation_examples_are_never_trained_on(
     idx_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No picture of a validation batch comes in a training batch."""
+    """No example of a validation batch comes in a training batch."""
     trained_on: set[bytes] = set()
     validated_with: set[bytes] = set()
     for step, seen in (("training_step", trained_on), ("validation_step", validated_with)):
         monkeypatch.setattr(Classifier, step, _noting(getattr(Classifier, step), seen))
-    facts, recipe = short(idx_dir)
-    pictures = choose(str(idx_dir)).train
-    fit(facts, pictures, tmp_path, Devices(accelerator="cpu"))
-    assert len(validated_with) == np.ceil(len(pictures) * recipe.validation)
+    facts, examples = short(idx_dir)
+    fit(facts, examples, tmp_path, Devices(accelerator="cpu"))
+    assert len(validated_with) == np.ceil(len(examples) * facts.recipe.validation)
     assert trained_on.isdisjoint(validated_with)
 
 
 def _noting(step: Any, seen: set[bytes]) -> Any:
     def noting(classifier: Classifier, batch: tuple[torch.Tensor, torch.Tensor]) -> Any:
-        seen.update(picture.numpy().tobytes() for picture in batch[0])
+        seen.update(example.numpy().tobytes() for example in batch[0])
         return step(classifier, batch)
 
     return noting

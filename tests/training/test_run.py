@@ -1,4 +1,4 @@
-"""Legend: N pictures, H height, W width, C channels."""
+"""Legend: N examples, H height, W width, C channels, K classes."""
 
 import json
 import shutil
@@ -12,6 +12,7 @@ from hondo.errors import InvalidArtifact, MissingData
 from tests.training.conftest import TEST_PICTURES
 from training import run
 from training.data.choice import choose
+from training.pixels import Pixels
 from training.recipe import find
 
 
@@ -22,52 +23,56 @@ def copy(trained: Path, tmp_path: Path) -> Path:
 
 
 def test_loads_all_that_an_export_needs(trained: Path, idx_dir: Path) -> None:
-    """A finished run gives back net, pixels, labels, samples, settings, data and score."""
-    loaded = run.load(trained)
-    data, recipe = choose(str(idx_dir)), find("lenet5")
+    """A finished run gives back net, front, task, samples, settings, data and score."""
+    loaded, recipe = run.load(trained), find("lenet5")
+    data = choose(str(idx_dir), recipe)
     assert (loaded.name, loaded.source, loaded.summary) == ("lenet5", recipe.source, recipe.summary)
-    assert loaded.image == recipe.image
-    assert loaded.labels == data.labels
+    assert loaded.task == data.task(recipe.input)
+    assert tuple(loaded.task.labels) == data.labels
     assert loaded.data == (data.source,)
-    assert loaded.recipe["epochs"] == 4
+    assert loaded.recipe == recipe.changed({"epochs": "4", "batch_size": "64"}).settings()
     assert json.loads(json.dumps(loaded.recipe)) == loaded.recipe
     assert loaded.seed == 0
     assert loaded.parameters == 61_706
     assert {"torch", "lightning"} <= set(loaded.library_versions)
-    assert loaded.pixels.bright_on_dark
+    assert isinstance(loaded.front, Pixels)
+    assert loaded.front.bright_on_dark
 
 
 def test_net_is_ready_to_answer(trained: Path) -> None:
-    """The net is in evaluation mode on the CPU and takes what the pixels give of the samples."""
+    """The net is in evaluation mode on the CPU and takes what the front gives of the samples."""
     loaded = run.load(trained)
     assert not loaded.net.training
+    assert not loaded.front.training
     with torch.inference_mode():
-        logits_NK = loaded.net(loaded.pixels(torch.from_numpy(loaded.samples_NHWC)))
+        logits_NK = loaded.net(loaded.front(torch.from_numpy(loaded.samples.inputs)))
     assert logits_NK.shape == (TEST_PICTURES, 10)
 
 
-def test_samples_are_test_pictures(trained: Path, idx_dir: Path) -> None:
-    """The samples are pictures that the training never saw, with their labels."""
-    loaded, test = run.load(trained), choose(str(idx_dir)).test
-    assert loaded.samples_NHWC.dtype == np.uint8
-    np.testing.assert_array_equal(loaded.samples_NHWC, test.images_NHWC)
-    np.testing.assert_array_equal(loaded.sample_labels, test.labels_N)
+def test_samples_are_test_examples(trained: Path, idx_dir: Path) -> None:
+    """The samples are examples that the training never saw, with their labels."""
+    loaded = run.load(trained)
+    test = choose(str(idx_dir), find("lenet5")).test.fit(loaded.task)
+    assert loaded.samples.inputs.dtype == np.uint8
+    np.testing.assert_array_equal(loaded.samples.inputs, test.inputs)
+    np.testing.assert_array_equal(loaded.samples.labels_N, test.labels_N)
 
 
 def test_score_is_that_of_the_loaded_net(trained: Path) -> None:
-    """The test error is what the net of the best checkpoint gets wrong, in percent of the test pictures."""
+    """The test error is what the net of the best checkpoint gets wrong, in percent of the test examples."""
     loaded = run.load(trained)
-    wrong = run.predict(loaded.net, loaded.pixels, loaded.samples_NHWC) != loaded.sample_labels
+    wrong_N = run.predict(loaded.front, loaded.net, loaded.samples.inputs) != loaded.samples.labels_N
     (score,) = loaded.scores
     assert (score.metric, score.unit, score.data, score.samples) == ("error", "%", "idx test", TEST_PICTURES)
-    assert score.value == pytest.approx(100 * wrong.mean())
+    assert score.value == pytest.approx(100 * wrong_N.mean())
 
 
 def test_negatives_get_the_same_answers(trained: Path) -> None:
     """Black ink on white paper is read like white on black."""
     loaded = run.load(trained)
-    answers = run.predict(loaded.net, loaded.pixels, loaded.samples_NHWC)
-    np.testing.assert_array_equal(run.predict(loaded.net, loaded.pixels, 255 - loaded.samples_NHWC), answers)
+    inputs_NHWC = loaded.samples.inputs
+    answers_N = run.predict(loaded.front, loaded.net, inputs_NHWC)
+    np.testing.assert_array_equal(run.predict(loaded.front, loaded.net, 255 - inputs_NHWC), answers_N)
 
 
 @pytest.mark.parametrize("exists", [True, False])

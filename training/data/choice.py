@@ -6,22 +6,27 @@ from pathlib import Path
 from typing import Final
 
 from hondo.errors import MissingData
-from training.data import cifar10, digits, fashion_mnist, folder, idx, mnist, mr, sst, trec, tsv
+from training.data import cifar10, digits, fashion_mnist, folder, idx, mnist, mr, sst, students, table, trec, tsv
 from training.data.dataset import DataSet, Raw
 from training.inputs import Image
 from training.recipe import Recipe
 
+PLACES: Final = f"FOLDER|FILE|{digits.NAME}|{students.NAME}"
 KINDS: Final = (
-    "Folder of MNIST or one in its form, CIFAR-10, TREC, MR or SST; of your own pictures, train/CLASS/*.jpg and "
-    "test/CLASS/*.jpg, or CLASS/*.jpg; or of your own texts, LABEL<TAB>TEXT on each line of train.tsv and test.tsv. Or "
-    "the word digits: scikit-learn's."
+    "Folder of MNIST or one in its form, CIFAR-10, TREC, MR or SST. Of your own: pictures as train/CLASS/*.jpg and "
+    "test/CLASS/*.jpg, or CLASS/*.jpg; texts as train.tsv and test.tsv, or one file, LABEL<TAB>TEXT on each line; a "
+    "table as train.csv and test.csv, or one file, with a column named label. Or what comes with the packages: digits "
+    "(scikit-learn's), students (made up)."
 )
 
 _IDX: Final = (mnist.MNIST, fashion_mnist.FASHION_MNIST)
-# Where a user gets the data that recipes are made for.
-_WHERE: Final = {
-    **{known.name: known.where for known in (*_IDX, trec.TREC, mr.MR, sst.FINE, sst.BINARY)},
-    cifar10.NAME: cifar10.WHERE,
+_PUBLISHED: Final = (*_IDX, trec.TREC, mr.MR, sst.FINE, sst.BINARY)
+# What recipes are made for, and how a user says where it is.
+_NEEDS: Final = {
+    **{known.name: f"--data FOLDER with {known.name}, from {known.where}" for known in _PUBLISHED},
+    cifar10.NAME: f"--data FOLDER with {cifar10.NAME}, from {cifar10.WHERE}",
+    folder.NAME: f"--data FOLDER with {folder.WHERE}",
+    students.NAME: f"--data {students.NAME}",
 }
 
 
@@ -43,6 +48,7 @@ _FORMS: Final = (
     _Form(mr.LOOKED_FOR, mr.recognises, mr.read),
     _Form(sst.LOOKED_FOR, sst.recognises, sst.read),
     _Form(tsv.LOOKED_FOR, tsv.recognises, tsv.read),
+    _Form(table.LOOKED_FOR, table.recognises, table.read),
 )
 
 
@@ -67,7 +73,7 @@ def choose(place: str | None, recipe: Recipe, *, skip_corrupt: bool = False) -> 
     try:
         return read(place, skip_corrupt=skip_corrupt)
     except NoDataSet as error:
-        raise MissingData(f"{error}\n{recipe.name} is made for {recipe.data}: {_needs(recipe)}") from error
+        raise MissingData(f"{error}\n{recipe.name} is made for {recipe.data}: {_NEEDS[recipe.data]}") from error
 
 
 def read(place: str, *, skip_corrupt: bool = False) -> DataSet[Raw]:
@@ -78,6 +84,8 @@ def read(place: str, *, skip_corrupt: bool = False) -> DataSet[Raw]:
     """
     if place == digits.NAME:
         return digits.read()
+    if place == students.NAME:
+        return students.read()
     path = Path(place)
     if not path.exists():
         raise NoDataSet(f"there is no {path}")
@@ -96,13 +104,13 @@ def _at_hand(recipe: Recipe) -> DataSet[Raw]:
             return idx.read(fashion_mnist.DEBIAN, _IDX)
         if recipe.data == mnist.NAME:
             return digits.read()
-    raise MissingData(_needs(recipe))
+    if recipe.data == students.NAME:
+        return students.read()
+    raise MissingData(_NEEDS[recipe.data])
 
 
 def better(recipe: Recipe, data: DataSet[Raw]) -> str | None:
-    """Says where to get the data that a recipe is made for; None where that is what it has."""
-    return None if data.name == recipe.data else f"made for {recipe.data}: {_needs(recipe)}"
-
-
-def _needs(recipe: Recipe) -> str:
-    return f"--data FOLDER with {recipe.data}, from {_WHERE[recipe.data]}"
+    """Says where to get the data that a recipe is made for; None where that is what it has, or any will do."""
+    if recipe.data in {data.name, folder.NAME}:
+        return None
+    return f"made for {recipe.data}: {_NEEDS[recipe.data]}"

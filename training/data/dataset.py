@@ -166,7 +166,7 @@ class DataSet(Generic[Raw_co]):
     labels: tuple[str, ...]
     train: Raw_co
     test: Raw_co
-    # All examples, where nobody said which are for the test: then `test` is the first of ten folds of these.
+    # All examples, where their publisher did not say which are for the test: then the parts above are our choice.
     whole: Raw_co | None = None
     # What a user should know: what was left out, and why.
     notes: tuple[str, ...] = ()

@@ -34,6 +34,7 @@ def read() -> DataSet[Pictures]:
         labels=tuple(str(name) for name in bunch.target_names),
         train=pictures.take(place_N[~is_test_N]),
         test=pictures.take(place_N[is_test_N]),
+        whole=pictures,
     )
 
 

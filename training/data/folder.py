@@ -24,6 +24,10 @@ from training.data.folds import divide
 
 LOOKED_FOR: Final = "your own pictures: train/CLASS/*.jpg and test/CLASS/*.jpg, or CLASS/*.jpg; PNG, WebP, ... as well"
 
+# What recipes for pictures of any kind are made for.
+NAME: Final = "folder"
+WHERE: Final = "pictures of your own in FOLDER/train/CLASS and FOLDER/test/CLASS, or in FOLDER/CLASS"
+
 _TRAIN: Final = "train"
 _TESTS: Final = ("test", "val")
 
