@@ -14,6 +14,7 @@ from typing import Final
 import click
 
 from hondo.images import Limits
+from serving import memory
 from serving.age import process_age_s
 from serving.batcher import Queueing
 from serving.catalog import Catalog
@@ -199,6 +200,7 @@ async def _serve(catalog: Catalog, settings: Settings, device: Device) -> None:
     stop = _stop_asked()
     server = Server(catalog, settings)
     port = await server.start()
+    memory.settle()
     for model in catalog:
         _log.info("serving %s version %d%s", model.name, model.version, f": {model.task}" if model.task else "")
     if settings.port_shared:
