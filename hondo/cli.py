@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "train": _Command("training.command", "train", "Train a model on a data set.", "train"),
     "summary": _Command("training.summary", "summary", "Show a model's net layer by layer.", "train"),
     "evaluate": _Command("training.evaluate", "evaluate", "Score a served model on a data set.", "train"),
+    "report": _Command("training.report.command", "report", "Draw what a training did, as a page.", "train"),
     "export": _Command("export.command", "export", "Export a trained model to ONNX, with proof.", "serve-cpu,export"),
     "bench": _Command("serving.bench.command", "bench", "Measure a server under load.", "serve-cpu,bench"),
     "demo": _Command("hondo.demo", "demo", "Serve the released models, ask them, stop."),

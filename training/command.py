@@ -15,6 +15,7 @@ from training.data.choice import better, choose
 from training.data.dataset import DataSet, Examples, Raw
 from training.fit import Devices, fit
 from training.recipe import Recipe
+from training.report import report
 
 _OF_THE_RECIPE: Final = "the model's recipe"
 
@@ -45,6 +46,7 @@ _OF_THE_RECIPE: Final = "the model's recipe"
 )
 @click.option("--resume", is_flag=True, help="Finish a run that was cut off: give its command again, with this flag.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
+@click.option("--report/--no-report", "with_report", default=True, help="Draw a page of what it did (hondo report).")
 @click.option("--accelerator", default="auto", show_default=True, help="Lightning's: cpu, gpu, ...")
 @click.option("--devices", default="auto", show_default=True, help='Lightning\'s: how many, or which ("0,1").')
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's: ddp, ...; torchrun is recognised.")
@@ -61,6 +63,7 @@ def train(
     seed: int,
     resume: bool,
     overwrite: bool,
+    with_report: bool,
     accelerator: str,
     devices: str,
     strategy: str,
@@ -85,6 +88,9 @@ def train(
         rank_zero_only(run.clear)(folder)
     fit(facts, train_examples, folder, used, last)
     _finish(folder, data_set, test_examples, time.monotonic() - started_s)
+    if with_report:
+        _draw(folder)
+    _conclude(folder)
 
 
 def _recipe(model: str, assignments: Sequence[str], options: Mapping[str, int | None]) -> Recipe:
@@ -132,6 +138,18 @@ def _finish(folder: Path, data_set: DataSet[Raw], test: Examples, seconds: float
     for score in results.scores:
         wrong = round(score.value * score.samples / 100)
         click.echo(f"test {score.metric:<11} {score.value:.2f} % ({wrong} of {score.samples:,}, {data_set.name})")
+
+
+@rank_zero_only
+def _draw(folder: Path) -> None:
+    try:
+        click.echo(f"report           {report.write(folder)}")
+    except Exception as error:  # noqa: BLE001  the training is done and saved, whatever becomes of its pictures
+        click.echo(f"report           not drawn, {error!r}: `hondo report {folder}` tries again")
+
+
+@rank_zero_only
+def _conclude(folder: Path) -> None:
     click.echo(f"run folder       {folder}")
     click.echo(f"next             hondo export {folder} --to models")
 

@@ -4,6 +4,8 @@
     checkpoints/last.ckpt   to resume from
     logs/                   CSV and TensorBoard
     samples.npz             real examples that the training never saw, with their labels
+    answers.npz             what the net answered to all of these, and its worst mistakes
+    report/                 pages and plots for people to look at
     results.json            scores; written last, so that a folder with it is finished
 
 Legend: N examples, H height, W width, C channels, T words, F columns, K classes.
@@ -24,18 +26,21 @@ from torch import nn
 
 from hondo.errors import InvalidArtifact, MissingData
 from protos.manifest_pb2 import Classification, DataSource, Score
-from training import checkpoint, inputs, testtime
+from training import checkpoint, inputs, review, testtime
 from training.answers import Answers, judge, probabilities
 from training.checkpoint import Checkpoint
 from training.data.dataset import Examples, PictureFiles, Pictures, Raw
+from training.review import Review
 from training.testtime import Views
 
 CHECKPOINTS: Final = "checkpoints"
 BEST: Final = "best"
 LAST: Final = "last"
 LOGS: Final = "logs"
+REPORT: Final = "report"
 _RESULTS: Final = "results.json"
 _SAMPLES: Final = "samples.npz"
+_ANSWERS: Final = "answers.npz"
 _SAMPLE_COUNT: Final = 256
 
 
@@ -75,9 +80,9 @@ def is_finished(folder: Path) -> bool:
 
 def clear(folder: Path) -> None:
     """Removes the run from the folder, and nothing else that may lie there."""
-    for part in (CHECKPOINTS, LOGS):
+    for part in (CHECKPOINTS, LOGS, REPORT):
         shutil.rmtree(folder / part, ignore_errors=True)
-    for part in (_RESULTS, _SAMPLES):
+    for part in (_RESULTS, _SAMPLES, _ANSWERS):
         (folder / part).unlink(missing_ok=True)
 
 
@@ -107,7 +112,7 @@ def load(folder: Path) -> Run:
         source=recipe.source,
         summary=recipe.summary,
         data=saved.facts.data,
-        scores=_read_scores(folder),
+        scores=read_results(folder).scores,
         seed=saved.facts.seed,
         library_versions=dict(saved.library_versions),
         parameters=sum(parameter.numel() for parameter in net.parameters()),
@@ -131,14 +136,6 @@ def _read_samples(folder: Path) -> Examples:
         raise InvalidArtifact(f"{folder / _SAMPLES} cannot be read: {error}") from error
 
 
-def _read_scores(folder: Path) -> tuple[Score, ...]:
-    try:
-        results = json.loads((folder / _RESULTS).read_text("utf-8"))
-        return tuple(json_format.ParseDict(score, Score()) for score in results["scores"])
-    except (OSError, ValueError, KeyError, json_format.ParseError) as error:
-        raise InvalidArtifact(f"{folder / _RESULTS} cannot be read: {error}") from error
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """How a training went."""
@@ -148,6 +145,32 @@ class Results:
     # On the test examples, that of the served graph first.
     scores: tuple[Score, ...]
     seconds: float
+
+
+def read_results(folder: Path) -> Results:
+    """Reads how the training in a folder went.
+
+    Raises:
+        InvalidArtifact: the file is missing or damaged.
+    """
+    try:
+        plain = json.loads((folder / _RESULTS).read_text("utf-8"))
+        scores = tuple(json_format.ParseDict(score, Score()) for score in plain["scores"])
+        return Results(**{**plain, "scores": scores})
+    except (OSError, ValueError, KeyError, TypeError, json_format.ParseError) as error:
+        raise InvalidArtifact(f"{folder / _RESULTS} cannot be read: {error}") from error
+
+
+def read_review(folder: Path, loaded: Run) -> Review:
+    """Reads what the net answered to the test examples; of an older run, asks it about the samples.
+
+    Raises:
+        InvalidArtifact: the file is damaged.
+    """
+    if (folder / _ANSWERS).exists():
+        return review.load(folder / _ANSWERS)
+    answered = judge(probabilities(loaded.front, loaded.net, loaded.samples.inputs), loaded.samples.labels_N)
+    return review.review(answered, loaded.samples)
 
 
 def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
@@ -169,6 +192,7 @@ def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
         seconds=seconds,
     )
     samples = test.take(np.arange(min(_SAMPLE_COUNT, len(test))))
+    review.review(answered, test).save(folder / _ANSWERS)
     np.savez_compressed(folder / _SAMPLES, inputs=samples.inputs, labels_N=samples.labels_N)
     (folder / _RESULTS).write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
     return results

@@ -73,15 +73,15 @@ def hondo(*arguments: object) -> Result:
 
 def train(idx_dir: Path, out: Path, *options: object) -> Result:
     """Runs a training of four epochs with four steps each, by the command."""
-    few = ("--epochs", 4, "--batch-size", 64, "--accelerator", "cpu")
+    few = ("--epochs", 4, "--batch-size", 64, "--accelerator", "cpu", "--no-report")
     return hondo("train", "lenet5", "--data", idx_dir, "--out", out, *few, *options)
 
 
 @pytest.fixture(scope="session")
 def trained(idx_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run folder of one such training."""
+    """The run folder of one such training, with its report."""
     folder = tmp_path_factory.mktemp("runs") / "lenet5"
-    result = train(idx_dir, folder)
+    result = train(idx_dir, folder, "--report")
     assert result.exit_code == 0, result.output
     return folder
 

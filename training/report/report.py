@@ -1,0 +1,116 @@
+"""The report of a run: `report/index.html` in its folder, and the pictures that the page shows."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, assert_never
+
+from training import run
+from training.report import (
+    columns,
+    confusion,
+    curves,
+    filters,
+    history,
+    maps,
+    mistakes,
+    ngrams,
+    page,
+    projection,
+    words,
+)
+from training.report.page import Section
+from training.review import Review
+from training.run import Results, Run
+
+PAGE: Final = "index.html"
+
+
+def write(folder: Path) -> Path:
+    """Draws the report of a finished training anew.
+
+    Args:
+        folder: the run folder.
+
+    Returns:
+        The page.
+
+    Raises:
+        MissingData: the folder holds no finished training.
+        InvalidArtifact: one of its files is damaged.
+    """
+    trained = run.load(folder)
+    results, review, past = run.read_results(folder), run.read_review(folder, trained), history.read(folder)
+    # Half a report is never seen.
+    with TemporaryDirectory(dir=folder, prefix=f"{run.REPORT}-", ignore_cleanup_errors=True) as name:
+        out = Path(name)
+        out.chmod(folder.stat().st_mode)
+        sections = [
+            curves.section(past, results.best_epoch, out),
+            confusion.section(review.answers, trained.task.labels, out),
+            *_seen(trained, review, out),
+            _settings(trained),
+        ]
+        text = page.page(trained.name, trained.summary, _overview(trained, results), sections)
+        (out / PAGE).write_text(text, "utf-8")
+        shutil.rmtree(folder / run.REPORT, ignore_errors=True)
+        out.rename(folder / run.REPORT)
+    return folder / run.REPORT / PAGE
+
+
+def _seen(trained: Run, review: Review, out: Path) -> Iterator[Section]:
+    """Goes through the sections that look into the net."""
+    found = [mistakes.section(review, trained.task, out)]
+    kind = trained.task.WhichOneof("input")
+    match kind:
+        case "image" | None:
+            found += [
+                filters.section(trained, out),
+                maps.section(trained, review, out),
+                projection.section(trained, out),
+            ]
+        case "text":
+            found += [words.section(trained, review), ngrams.section(trained)]
+        case "table":
+            found += [columns.section(trained, out)]
+        case _:
+            assert_never(kind)
+    yield from (section for section in found if section is not None)
+
+
+def _overview(trained: Run, results: Results) -> str:
+    rows = [(f"test {score.metric}", f"{score.value:.2f} {score.unit}") for score in results.scores]
+    rows += [
+        ("validation error", f"{results.validation_error_percent:.2f} %"),
+        ("test examples", f"{results.scores[0].samples:,}"),
+        ("best epoch", str(results.best_epoch)),
+        ("parameters", f"{trained.parameters:,}"),
+        ("training took", duration(results.seconds)),
+        ("data", " and ".join(source.name for source in trained.data)),
+        ("seed", str(trained.seed)),
+    ]
+    return page.facts(rows)
+
+
+def _settings(trained: Run) -> Section:
+    recipe = page.folded("The recipe's settings", f"<pre>{page.escaped(json.dumps(trained.recipe, indent=2))}</pre>")
+    versions = page.folded(
+        "Versions of libraries", page.table(["package", "version"], sorted(trained.library_versions.items()))
+    )
+    sources = page.table(["data", "from", "terms"], [(it.name, it.origin, it.terms) for it in trained.data])
+    return Section(
+        title="How it was made", about=f"The net follows {trained.source}.", body=f"{sources}{recipe}{versions}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Says how long something took."""
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.1f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.1f} h"
+    )
