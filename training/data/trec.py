@@ -19,7 +19,7 @@ TREC: Final = Publication(
     origin="TREC question classification, Li, Roth 2002, https://cogcomp.seas.upenn.edu/Data/QA/QC/",
     terms="no licence stated; given for research, cite Li and Roth 2002",
     where="https://cogcomp.seas.upenn.edu/Data/QA/QC/: train_5500.label and TREC_10.label",
-    labels=("DESC", "ENTY", "ABBR", "HUM", "LOC", "NUM"),
+    labels=("description", "entity", "abbreviation", "person", "location", "number"),
     sha256={
         "train_5500.label": _TRAIN,
         "TREC_10.label": _TEST,
@@ -29,6 +29,8 @@ TREC: Final = Publication(
         "TREC.test.all": "92a6a3cede5678b447ef5f1d7ec474134fcda211e6590e6fa627b4a2c68e4566",
     },
 )
+# How the files write the labels.
+_CODES: Final = ("DESC", "ENTY", "ABBR", "HUM", "LOC", "NUM")
 # Train and test, as published and as others named them; the first pair that is there is read.
 _PAIRS: Final = (
     ("train_5500.label", "TREC_10.label"),
@@ -60,7 +62,7 @@ def _pair(folder: Path) -> tuple[str, str] | None:
 
 
 def _part(path: Path) -> Part:
-    labels = {label: number for number, label in enumerate(TREC.labels)}
+    labels = {label: number for number, label in enumerate(_CODES)}
     lines = [_coarse(line) for line in read_labelled(path, "latin-1", " ")]
     return gather(path, lines, labels)
 
@@ -68,5 +70,5 @@ def _part(path: Path) -> Part:
 def _coarse(line: Line) -> Line:
     """Gives the line with the coarse label's name."""
     label = line.label.partition(":")[0]
-    names = {str(number): name for number, name in enumerate(TREC.labels)}
+    names = {str(number): name for number, name in enumerate(_CODES)}
     return Line(line.number, names.get(label, label), line.text)

@@ -25,7 +25,7 @@ def test_reads_each_form_alike(tmp_path: Path, names: tuple[str, str], contents:
         (tmp_path / name).write_text(content)
     data = trec.read(tmp_path)
     assert data.train.texts == ("How did serfdom develop ?", "What films are there ?")
-    assert [data.labels[label] for label in (*data.train.labels_N, *data.test.labels_N)] == ["DESC", "ENTY", "NUM"]
+    assert [data.labels[label] for label in (*data.train.labels_N, *data.test.labels_N)] == ["description", "entity", "number"]
     assert data.whole is None
 
 
@@ -65,18 +65,18 @@ def test_knows_the_published_files(data_dir: Path, tmp_path: Path, form: tuple[s
     assert data.name == "trec"
     assert data.notes == ()
     assert Counter(data.labels[label] for label in data.train.labels_N) == {
-        "ENTY": 1250,
-        "HUM": 1223,
-        "DESC": 1162,
-        "NUM": 896,
-        "LOC": 835,
-        "ABBR": 86,
+        "entity": 1250,
+        "person": 1223,
+        "description": 1162,
+        "number": 896,
+        "location": 835,
+        "abbreviation": 86,
     }
     assert Counter(data.labels[label] for label in data.test.labels_N) == {
-        "DESC": 138,
-        "NUM": 113,
-        "ENTY": 94,
-        "LOC": 81,
-        "HUM": 65,
-        "ABBR": 9,
+        "description": 138,
+        "number": 113,
+        "entity": 94,
+        "location": 81,
+        "person": 65,
+        "abbreviation": 9,
     }
