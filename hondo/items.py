@@ -51,6 +51,8 @@ def content(field: Field, item: Any) -> Content:
         case "texts":
             return _text(item)
         case "rows":
+            if not isinstance(item, Iterable):
+                raise TypeError(f"rows: each is several numbers, here is {item!r} alone")
             return Row(values=item)
 
 
@@ -64,7 +66,11 @@ def request(
 ) -> ClassifyRequest:
     """Gives the request that asks about some items."""
     made = ClassifyRequest(model=model, version=version, top_k=top_k)
-    getattr(made, field).extend([content(field, item) for item in items])
+    for index, item in enumerate(items):
+        try:
+            getattr(made, field).append(content(field, item))
+        except InvalidText as error:
+            raise InvalidText(f"{field}[{index}]: {error}", index) from error
     return made
 
 

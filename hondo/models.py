@@ -12,7 +12,7 @@ from protos.manifest_pb2 import Classification
 
 @click.command()
 @click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, with the manifest.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, with all but vocabularies.")
 def models(*, server: str, as_json: bool) -> None:
     """List the models that a server serves: what they take and give, and their scores."""
     with Client(server) as client:

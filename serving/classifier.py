@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from hondo import images, text
 from hondo.artifact import MODEL
-from hondo.errors import InvalidArtifact
-from protos.manifest_pb2 import Classification, TableInput
+from hondo.errors import InvalidArtifact, InvalidRequest
+from protos.manifest_pb2 import Classification, TableInput, TextInput
 from serving.session import Session, in_words
 
 
@@ -34,11 +36,21 @@ def _check_input(task: Classification, session: Session) -> None:
         case "text":
             text.check(task.text)
             _check_takes(session, "text: the manifest makes of a text", "INT64", [task.text.length])
+            _check_knows_words(session, task.text)
         case "table":
             _check_columns(task.table)
             _check_takes(session, "table: the manifest makes of a row", "FP32", [len(task.table.columns)])
         case _:
             raise InvalidArtifact("the manifest says neither image nor text nor table of what is classified")
+
+
+def _check_knows_words(session: Session, spec: TextInput) -> None:
+    """Holds that the graph takes the id of every word: where it takes the last, it takes all."""
+    last = len(spec.vocabulary) - 1
+    try:
+        session.run({session.inputs[0].name: np.full((1, spec.length), last, np.int64)})
+    except InvalidRequest as error:
+        raise InvalidArtifact(f"text: the vocabulary has {last + 1} words, the graph has not: {error}") from error
 
 
 def _check_columns(spec: TableInput) -> None:

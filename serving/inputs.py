@@ -160,7 +160,11 @@ async def _elsewhere(
     """Reads off the event loop, several parts side by side."""
     loop = asyncio.get_running_loop()
     reading = [loop.run_in_executor(workers, _each, field, items[part], read, part.start) for part in parts]
-    return np.stack([array for arrays in await asyncio.gather(*reading) for array in arrays])
+    try:
+        return np.stack([array for arrays in await asyncio.gather(*reading) for array in arrays])
+    finally:
+        for job in reading:
+            job.cancel()  # where one is bad, the rest need not be read
 
 
 def _parts(sizes: Sequence[int], least: int) -> Iterator[slice]:

@@ -2,6 +2,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -9,6 +10,7 @@ from hondo import AsyncClient, Client, HondoError
 from hondo.errors import (
     DeadlineExceeded,
     InvalidRequest,
+    InvalidText,
     ModelNotFound,
     ResourceExhausted,
     ServerError,
@@ -17,7 +19,7 @@ from hondo.errors import (
 )
 from protos.hondo_pb2 import ClassifyResponse
 from tests.hondo.pictures import encode
-from tests.serving import artifacts
+from tests.serving import artifacts, tables, words
 from tests.serving.artifacts import LABELS, bright
 from tests.serving.process import Process, serving
 
@@ -99,11 +101,45 @@ def test_missing_file_is_the_callers_error(client: Client, tmp_path: Path) -> No
         client.classify([tmp_path / "none.png"])
 
 
-@pytest.mark.parametrize("images", [TOP, "top.png"])
-def test_one_picture_alone_is_a_type_error(client: Client, images: bytes | str) -> None:
-    """A picture where a list of pictures belongs is told apart from a list of its bytes or characters."""
-    with pytest.raises(TypeError, match=r"classify\(\[picture\]\)"):
-        client.classify(images)  # type: ignore[arg-type]
+def test_texts_are_classified(client: Client) -> None:
+    """Texts come back as labels, one result each, in their order."""
+    answer = client.classify(texts=list(words.TEXTS), top_k=1)
+    assert [result.labels[0].name for result in answer.results] == list(words.TEXTS.values())
+
+
+def test_rows_are_classified(client: Client) -> None:
+    """Rows are taken as whatever gives numbers, an array as well."""
+    for rows in (list(tables.ROWS.values()), np.array(list(tables.ROWS.values()))):
+        answer = client.classify(rows=rows, top_k=1)
+        assert [result.labels[0].name for result in answer.results] == list(tables.ROWS)
+
+
+async def test_texts_and_rows_are_classified_async(async_client: AsyncClient) -> None:
+    """The asyncio client takes the same."""
+    assert (await async_client.classify(texts=["so bad"])).results[0].labels[0].name == "sad"
+    assert (await async_client.classify(rows=[(0, -1)])).results[0].labels[0].name == "south"
+
+
+MISTAKES: list[tuple[dict[str, object], str]] = [
+    ({}, "images, texts or rows: one of them expected, none given"),
+    ({"images": [TOP], "texts": ["good"]}, "one of them expected, images and texts given"),
+    ({"images": TOP}, r"images takes several, here is one alone: images=\[it\]"),
+    ({"images": "top.png"}, "images takes several"),
+    ({"images": Path("top.png")}, "images takes several"),
+    ({"texts": "good"}, "texts takes several"),
+    ({"texts": [b"good"]}, "texts: str expected, not bytes"),
+    ({"rows": [1.0, 2.0]}, "rows: each is several numbers, here is 1.0 alone"),
+    ({"rows": [["a", "b"]]}, "str"),
+]
+
+
+@pytest.mark.parametrize(("call", "text"), MISTAKES)
+def test_what_is_no_list_of_one_kind_is_a_type_error(client: Client, call: dict[str, object], text: str) -> None:
+    """One thing where several belong, several kinds, or things of another kind are told before anything is sent."""
+    with pytest.raises(TypeError, match=text):
+        client.classify(**call)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=text):
+        list(client.classify_many(**call))  # type: ignore[arg-type]
 
 
 def test_version_and_top_k_are_heeded(client: Client) -> None:
@@ -157,7 +193,11 @@ ERRORS = [
     ({"images": [TOP], "model": "nobody"}, ModelNotFound, "no model 'nobody'"),
     ({"images": [TOP], "model": "side", "version": 9}, ModelNotFound, "has no version 9; this server has 2, 1"),
     ({"images": [TOP], "model": "join"}, WrongTask, "'join' is no classifier"),
-    ({"images": []}, InvalidRequest, "images: none came"),
+    ({"images": []}, InvalidRequest, "nothing came to classify"),
+    ({"images": [TOP], "model": "mood"}, WrongTask, "'mood' takes texts, not images"),
+    ({"texts": ["good", ""]}, InvalidRequest, r"texts\[1\]: there is no word"),
+    ({"texts": ["good", "\udc80"]}, InvalidText, r"texts\[1\]: the text is not Unicode"),
+    ({"rows": [[1.0, 2.0], [1.0]]}, InvalidRequest, r"rows\[1\]: values: 1 came, 2 expected: x, y"),
     ({"images": [TOP, b"no picture"]}, InvalidRequest, r"images\[1\]: the image is in none of the formats"),
     ({"images": [b""]}, InvalidRequest, r"images\[0\]: the image is empty"),
     ({"images": [bytes(9 * 2**20)]}, ResourceExhausted, "larger than max"),

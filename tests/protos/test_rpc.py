@@ -5,7 +5,7 @@ from protos.rpc import HONDO, python_name, request_types
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("Classify", "classify"), ("ListModels", "list_models"), ("GetModel", "get_model")]
+    ("method", "name"), [("Classify", "classify"), ("ClassifyStream", "classify_stream"), ("GetModel", "get_model")]
 )
 def test_python_name_is_snake_case(method: str, name: str) -> None:
     """A method's Python name is its name on the wire in lower case, words kept apart."""
@@ -16,6 +16,7 @@ def test_request_types_are_the_classes_that_users_import() -> None:
     """What the server parses into is the class that the generated module gives, not a second one of the same name."""
     assert request_types(HONDO) == {
         "Classify": ClassifyRequest,
+        "ClassifyStream": ClassifyRequest,
         "ListModels": ListModelsRequest,
         "GetModel": GetModelRequest,
     }

@@ -92,6 +92,31 @@ def pick(path: Path) -> Path:
 
 def slow(path: Path) -> Path:
     """Writes a loop that multiplies matrices `steps` times, so that the caller chooses how long it runs; y is steps."""
+    nodes, constants = _loop()
+    nodes += [
+        helper.make_node("Cast", ["least"], ["least_int"], to=TensorProto.INT64),
+        helper.make_node("Add", ["count", "least_int"], ["y"]),
+    ]
+    return save(path, nodes, [tensor("steps", "INT64", [])], [tensor("y", "INT64", [])], **constants)
+
+
+def slow_classifier(path: Path) -> Path:
+    """Writes values f32[N,1] -> probabilities f32[N,2]; a run takes as many steps of that loop as its largest value."""
+    loop, constants = _loop()
+    nodes = [
+        helper.make_node("ReduceMax", ["values"], ["largest"], keepdims=0),
+        helper.make_node("Cast", ["largest"], ["steps"], to=TensorProto.INT64),
+        *loop,
+        helper.make_node("Mul", ["values", "least"], ["zeros"]),
+        helper.make_node("Concat", ["zeros", "zeros"], ["logits"], axis=1),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
+    ]
+    inputs, outputs = [tensor("values", "FP32", ["batch", 1])], [tensor("probabilities", "FP32", ["batch", 2])]
+    return save(path, nodes, inputs, outputs, **constants)
+
+
+def _loop() -> tuple[list[onnx.NodeProto], dict[str, NDArray[np.generic]]]:
+    """Gives nodes and constants that make `count`, which is `steps`, and `least`, which is 0.0, in so many steps."""
     side = 256
     body = helper.make_graph(
         [
@@ -111,19 +136,14 @@ def slow(path: Path) -> Path:
     nodes = [
         helper.make_node("Loop", ["steps", "", "matrix", "zero"], ["last", "count"], body=body),
         helper.make_node("ReduceMin", ["last"], ["least"], keepdims=0),
-        helper.make_node("Cast", ["least"], ["least_int"], to=TensorProto.INT64),
-        helper.make_node("Add", ["count", "least_int"], ["y"]),
     ]
-    return save(
-        path,
-        nodes,
-        [tensor("steps", "INT64", [])],
-        [tensor("y", "INT64", [])],
-        matrix=np.eye(side, dtype=np.float32),
-        eye=np.eye(side, dtype=np.float32),
-        zero=np.array(0, np.int64),
-        one=np.array(1, np.int64),
-    )
+    constants: dict[str, NDArray[np.generic]] = {
+        "matrix": np.eye(side, dtype=np.float32),
+        "eye": np.eye(side, dtype=np.float32),
+        "zero": np.array(0, np.int64),
+        "one": np.array(1, np.int64),
+    }
+    return nodes, constants
 
 
 def linear_classifier(path: Path, weights: NDArray[np.float32], side: int, only_batch: int | None = None) -> Path:
@@ -156,12 +176,12 @@ def bag_of_words(path: Path, weights: NDArray[np.float32], length: int | str) ->
     return save(path, nodes, inputs, outputs, weights=weights, places=np.array([1], np.int64))
 
 
-def table_classifier(path: Path, weights: NDArray[np.float32]) -> Path:
+def table_classifier(path: Path, weights: NDArray[np.float32], batch: int | str = "batch") -> Path:
     """Writes values f32[N,F] -> probabilities f32[N,K] = softmax(values @ weights)."""
     nodes = [
         helper.make_node("MatMul", ["values", "weights"], ["logits"]),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
     ]
-    inputs = [tensor("values", "FP32", ["batch", weights.shape[0]])]
-    outputs = [tensor("probabilities", "FP32", ["batch", weights.shape[1]])]
+    inputs = [tensor("values", "FP32", [batch, weights.shape[0]])]
+    outputs = [tensor("probabilities", "FP32", [batch, weights.shape[1]])]
     return save(path, nodes, inputs, outputs, weights=weights)

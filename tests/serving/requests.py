@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 from PIL import Image
 
-from protos.hondo_pb2 import ClassifyRequest
+from protos.hondo_pb2 import ClassifyRequest, Row
 from protos.inference_pb2 import InferParameter, InferTensorContents, ModelInferRequest
 from tests.hondo.pictures import encode
 from tests.serving import artifacts
@@ -201,12 +201,25 @@ def pictures(draw: st.DrawFn) -> bytes:
     return draw(st.sampled_from([data, data[:start], data[:start] + patch + data[start + len(patch) :], patch, b""]))
 
 
+ROWS: Final = st.lists(
+    st.builds(Row, values=st.lists(st.one_of(st.floats(width=32), st.floats(-9, 9)), max_size=3)), max_size=4
+)
+TEXTS: Final = st.lists(
+    st.one_of(st.sampled_from(["a good film", "so bad!", "", "..."]), st.text(max_size=40)), max_size=4
+)
+THINGS: Final = st.one_of(
+    st.fixed_dictionaries({"images": st.lists(pictures(), max_size=4)}),
+    st.fixed_dictionaries({"texts": TEXTS}),
+    st.fixed_dictionaries({"rows": ROWS}),
+    st.fixed_dictionaries({"images": st.lists(pictures(), max_size=2), "texts": TEXTS, "rows": ROWS}),
+)
 CLASSIFY_REQUESTS: Final = st.builds(
-    ClassifyRequest,
-    model=st.one_of(st.sampled_from(["", "side"]), MODELS),
+    lambda things, **settings: ClassifyRequest(**things, **settings),
+    THINGS,
+    model=st.one_of(st.sampled_from(["", "side", "mood", "direction"]), MODELS),
     version=st.one_of(st.integers(0, 3), st.integers(0, 2**32 - 1)),
-    images=st.lists(pictures(), max_size=4),
     top_k=st.one_of(st.integers(0, 5), st.integers(0, 2**32 - 1)),
+    priority=st.sampled_from([0, 1, 2, -1]),
 )
 
 

@@ -34,17 +34,36 @@ def probabilities(values_NF: NDArray[np.float32]) -> NDArray[np.float32]:
 def write_classifier(models: Path, name: str = "direction") -> Path:
     """Writes the artifact below the folder `models`; gives its folder."""
     folder = models / name / "1"
-    graph = graphs.table_classifier(folder / "model.onnx", weights())
+    graphs.table_classifier(folder / "model.onnx", weights())
     values_NF = np.array(list(ROWS.values()), np.float32)
-    golden = {"model/in/values": values_NF, "model/out/probabilities": probabilities(values_NF)}
-    artifacts.write_golden(folder, golden)
+    task = Classification(table=TableInput(columns=COLUMNS), labels=LABELS)
+    _write(folder, task, "Says in which direction a point lies.", values_NF, probabilities(values_NF))
+    return folder
+
+
+def write_slow(models: Path, name: str = "slow") -> Path:
+    """Writes a classifier that takes as long as its one column, `steps`, says; gives its folder."""
+    folder = models / name / "1"
+    graphs.slow_classifier(folder / "model.onnx")
+    task = Classification(table=TableInput(columns=["steps"]), labels=["late", "later"])
+    _write(folder, task, "Takes its time.", np.ones((2, 1), np.float32), np.full((2, 2), 0.5, np.float32))
+    return folder
+
+
+def _write(
+    folder: Path,
+    task: Classification,
+    summary: str,
+    values_NF: NDArray[np.float32],
+    probabilities_NK: NDArray[np.float32],
+) -> None:
+    artifacts.write_golden(folder, {"model/in/values": values_NF, "model/out/probabilities": probabilities_NK})
     manifest = Manifest(
-        name=name,
-        version=1,
-        summary="Says in which direction a point lies.",
-        graphs=[Graph(role="model", file=describe(graph))],
+        name=folder.parent.name,
+        version=int(folder.name),
+        summary=summary,
+        graphs=[Graph(role="model", file=describe(folder / "model.onnx"))],
         golden=describe(folder / GOLDEN),
-        classification=Classification(table=TableInput(columns=COLUMNS), labels=LABELS),
+        classification=task,
     )
     artifacts.write_manifest(folder, manifest)
-    return folder

@@ -160,7 +160,7 @@ def test_golden_samples_that_do_not_fit_are_refused(tmp_path: Path, arrays: Tens
         (lambda manifest: setattr(manifest.classification.image, "height", 9), "9, 8, 1"),
         (lambda manifest: setattr(manifest.classification.image, "width", 0), "8, 0, 1"),
         (lambda manifest: setattr(manifest.classification.image, "channels", 3), "8, 8, 3"),
-        (lambda manifest: manifest.classification.ClearField("image"), "0, 0, 0"),
+        (lambda manifest: manifest.classification.ClearField("image"), "neither image nor text nor table"),
         (lambda manifest: manifest.classification.image.ClearField("resize"), "RESIZE_UNSPECIFIED"),
         (lambda manifest: manifest.classification.image.ClearField("filter"), "FILTER_UNSPECIFIED"),
         (lambda manifest: setattr(manifest.classification.image, "resize", ImageInput.CENTER_CROP), "shorter_side"),

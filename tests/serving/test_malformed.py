@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse
+from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse, ClassifyStreamResponse
 from protos.inference_pb2 import ModelInferRequest
-from protos.rpc import HONDO, INFERENCE
+from protos.rpc import HONDO, INFERENCE, stream
 from tests.serving.artifacts import LABELS
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer
 from tests.serving.process import Process
@@ -66,6 +66,20 @@ def test_spoiled_infer_request_is_refused(channel: grpc.Channel, request: ModelI
 def test_spoiled_classify_request_is_refused(channel: grpc.Channel, request: ClassifyRequest) -> None:
     """However a Classify request is spoiled, it is answered or refused as the caller's mistake."""
     throw(channel, request)
+
+
+@given(requests=st.lists(CLASSIFY_REQUESTS, max_size=8))
+def test_spoiled_stream_is_answered(channel: grpc.Channel, requests: list[ClassifyRequest]) -> None:
+    """However the requests of a stream are spoiled, each is answered, by labels or as the caller's mistake."""
+    method = stream(channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
+    responses = list(method(iter(requests), timeout=PATIENCE_S))
+    assert len(responses) == len(requests)
+    for response in responses:
+        if response.HasField("failure"):
+            assert response.failure.code in {code.value[0] for code in PROPER}, response.failure.message
+            assert response.failure.message
+        else:
+            assert response.answer.results
 
 
 @given(
