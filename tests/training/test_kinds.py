@@ -17,14 +17,18 @@ from training.columns import Columns
 from training.data.choice import choose
 from training.recipe import find
 
-SMALL = (
-    "net.dimensions=8",
-    "net.filters=6",
-    "input.length=6",
-    "batch_size=16",
-    "optimizer.kind=adam",
-    "optimizer.lr=0.02",
-)
+SMALL = {
+    "net.dimensions": 8,
+    "net.filters": 6,
+    "net.dropout": 0.1,
+    "input.length": 6,
+    "batch_size": 16,
+    "optimizer.kind": "adam",
+    "optimizer.lr": 0.02,
+    "optimizer.weight_decay": 0,
+    "average.kind": "none",
+}
+SETTINGS = [part for path, value in SMALL.items() for part in ("--set", f"{path}={value}")]
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +47,8 @@ def mails(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train_texts(mails: Path, out: Path, *options: object) -> None:
-    settings = [part for assignment in SMALL for part in ("--set", assignment)]
     few = ("--epochs", 15, "--accelerator", "cpu")
-    result = hondo("train", "textcnn-trec", "--data", mails, "--out", out, *few, *settings, *options)
+    result = hondo("train", "textcnn-trec", "--data", mails, "--out", out, *few, *SETTINGS, *options)
     assert result.exit_code == 0, result.output
     assert "left out 1 of 121 texts, without a word" in result.output
 
@@ -101,9 +104,8 @@ def test_resumed_run_ends_like_an_uninterrupted_one(
     model: str, mails: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Texts and rows are resumed like pictures: the same weights at the end, to the bit."""
-    settings = [part for assignment in SMALL[:3] for part in ("--set", assignment)] if model == "textcnn-trec" else []
-    data = ["--data", mails] if model == "textcnn-trec" else []
-    command = ["train", model, *data, "--epochs", 3, "--accelerator", "cpu", *settings]
+    chosen = ["--data", mails, *SETTINGS] if model == "textcnn-trec" else []
+    command = ["train", model, *chosen, "--epochs", 3, "--accelerator", "cpu"]
     assert hondo(*command, "--out", tmp_path / "whole").exit_code == 0
     with monkeypatch.context() as patched:
         cut_off(patched, after_epochs=1, by=MemoryError())
