@@ -1,103 +1,155 @@
-"""`hondo evaluate`: what a served model scores on the test pictures of a data set, asked like any client asks.
+"""`hondo evaluate`: what a served model scores on the test examples of a data set, asked like any client asks.
 
-Legend: N pictures, H height, W width, C channels.
+Legend: N examples, H height, W width, C channels, F columns.
 """
 
-import asyncio
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from hondo.client import DEFAULT_SERVER, AsyncClient
-from hondo.errors import WrongTask
+from hondo.answer import Answer
+from hondo.client import DEFAULT_SERVER, Client
+from hondo.errors import InvalidRequest, WrongTask
 from protos.hondo_pb2 import Model
-from training.data.choice import KINDS, read
-from training.data.dataset import DataSet, PictureFiles, Pictures, Raw, image
-
-_PICTURES_A_REQUEST: Final = 50
-_REQUESTS_AT_ONCE: Final = 4
+from training import options
+from training.data.choice import read
+from training.data.dataset import PLURAL, DataSet, PictureFiles, Pictures, Raw, Rows, Sentences, image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How a served model did on a data set's test pictures."""
+    """How a served model did on a data set's test examples."""
 
     model: str
     version: int
     data: str
-    pictures: int
+    # How many of each class got an answer, by label, in the data set's order.
+    asked: Mapping[str, int]
     # How often a label was taken for another: (true, answered).
     confused: Counter[tuple[str, str]]
+    # What got no answer, and why, a line each.
+    refused: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> int:
+        """How many examples got an answer."""
+        return sum(self.asked.values())
 
     @property
     def wrong(self) -> int:
-        """How many pictures were not told right."""
+        """How many answers were wrong."""
         return self.confused.total()
 
     @property
     def error_percent(self) -> float:
         """Share of wrong answers."""
-        return 100 * self.wrong / self.pictures
+        return 100 * self.wrong / self.examples
+
+    def missed(self, label: str) -> int:
+        """Gives how many examples of a class were taken for another."""
+        return sum(count for (true, _), count in self.confused.items() if true == label)
+
+    def recall_percent(self, label: str) -> float:
+        """Gives the share of a class's examples that were told right."""
+        return 100 * (1 - self.missed(label) / self.asked[label])
 
 
 @click.command()
 @click.argument("model")
-@click.option(
-    "--data",
-    metavar="FOLDER|FILE|digits",
-    required=True,
-    help=KINDS,
-)
+@options.needed_data
+@options.skip_corrupt
 @click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(*, model: str, data: str, server: str, as_json: bool) -> None:
-    """Ask a running server about every test picture of a data set, as PNG files, and score MODEL's answers."""
-    evaluation = asyncio.run(ask(model, read(data), server))
+def evaluate(*, model: str, data: str, skip_corrupt: bool, server: str, as_json: bool) -> None:
+    """Ask a running server about every test example of a data set, and score MODEL's answers.
+
+    Pictures that are not files are sent as PNG. The model must know just the data set's classes.
+    """
+    data_set = read(data, skip_corrupt=skip_corrupt)
+    if not as_json:
+        for note in data_set.notes:
+            click.echo(note)
+    with Client(server) as client:
+        evaluation = ask(client, model, data_set)
     click.echo(_json(evaluation) if as_json else _text(evaluation))
+    if evaluation.refused:
+        count = len(evaluation.refused)
+        lines = "\n".join(evaluation.refused)
+        raise click.ClickException(f"{count} of {count + evaluation.examples} test examples got no answer:\n{lines}")
 
 
-async def ask(model: str, data: DataSet[Raw], server: str) -> Evaluation:
-    """Asks a server about all test pictures.
+def ask(client: Client, model: str, data: DataSet[Raw]) -> Evaluation:
+    """Asks a server about all test examples.
 
     Raises:
         Unavailable: no server answers.
         ModelNotFound: it does not serve the model.
-        WrongTask: the model is no classifier of the data set's classes.
+        WrongTask: the model is no classifier of such examples, or not of the data set's classes.
+        InvalidRequest: not one example got an answer.
     """
-    slots = asyncio.Semaphore(_REQUESTS_AT_ONCE)
-    async with AsyncClient(server) as client:
-        served = await client.get_model(model)
-        if tuple(served.manifest.classification.labels) != data.labels:
-            raise WrongTask(f"the labels of {model!r} are not those of {data.name}: {', '.join(data.labels)}")
-        starts = range(0, len(data.test), _PICTURES_A_REQUEST)
-        files = _files(data.test)
-        parts = [files[start : start + _PICTURES_A_REQUEST] for start in starts]
-        answers = await asyncio.gather(*(_classes(client, slots, served, part) for part in parts))
-    confused = _confused(data, [answer for part in answers for answer in part])
-    return Evaluation(model=model, version=served.version, data=data.name, pictures=len(data.test), confused=confused)
+    served = client.get_model(model)
+    _check(served, data)
+    answers = list(_answers(client, served, data.test))
+    refused = [f"{_name(data.test, place)}: {answer.error}" for place, answer in enumerate(answers) if answer.error]
+    if len(refused) == len(answers):
+        raise InvalidRequest(f"not one of {len(answers):,} test examples got an answer: {refused[0]}")
+    pairs = [
+        (data.labels[true], answer.found[0].name)
+        for true, answer in zip(data.test.labels_N, answers, strict=True)
+        if not answer.error
+    ]
+    true_labels = Counter(true for true, _ in pairs)
+    return Evaluation(
+        model=model,
+        version=served.version,
+        data=data.name,
+        asked={label: true_labels[label] for label in data.labels if true_labels[label]},
+        confused=Counter((true, taken) for true, taken in pairs if true != taken),
+        refused=tuple(refused),
+    )
 
 
-async def _classes(client: AsyncClient, slots: asyncio.Semaphore, served: Model, files: Sequence[bytes]) -> list[int]:
-    async with slots:
-        answer = await client.classify(files, model=served.name, version=served.version, top_k=1)
-    return [result.labels[0].index for result in answer.results]
+def _check(served: Model, data: DataSet[Raw]) -> None:
+    task = served.manifest.classification
+    takes = task.WhichOneof("input")
+    if takes is None:
+        raise WrongTask(f"{served.name!r} is no classifier")
+    if takes != data.kind:
+        raise WrongTask(f"{served.name!r} takes {PLURAL[takes]}, but {data.name} has {PLURAL[data.kind]}")
+    if set(task.labels) != set(data.labels):
+        raise WrongTask(
+            f"the labels of {served.name!r} are not those of {data.name}: "
+            f"{', '.join(task.labels)}; not {', '.join(data.labels)}"
+        )
+    if isinstance(data.test, Rows) and set(task.table.columns) != set(data.test.columns):
+        raise WrongTask(
+            f"the columns of {served.name!r} are not those of {data.name}: "
+            f"{', '.join(task.table.columns)}; not {', '.join(data.test.columns)}"
+        )
 
 
-def _files(pictures: Raw) -> list[bytes]:
-    match pictures:
+def _answers(client: Client, served: Model, examples: Raw) -> Iterator[Answer[Any]]:
+    model, version = served.name, served.version
+    match examples:
         case Pictures():
-            return [_png(picture_HWC) for picture_HWC in pictures.images_NHWC]
+            pictures = map(_png, examples.images_NHWC)
+            return client.classify_many(pictures, model=model, version=version, top_k=1)
         case PictureFiles():
-            return [path.read_bytes() for path in pictures.paths]
-        case _:
-            raise WrongTask("the data set has no pictures")
+            return client.classify_many(examples.paths, model=model, version=version, top_k=1)
+        case Sentences():
+            return client.classify_many(texts=examples.texts, model=model, version=version, top_k=1)
+        case Rows():
+            columns = served.manifest.classification.table.columns
+            column_F = [examples.columns.index(column) for column in columns]
+            rows = examples.values_NF[:, column_F].tolist()
+            return client.classify_many(rows=rows, model=model, version=version, top_k=1)
 
 
 def _png(picture_HWC: NDArray[np.uint8]) -> bytes:
@@ -106,16 +158,23 @@ def _png(picture_HWC: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _confused(data: DataSet[Raw], answers: Sequence[int]) -> Counter[tuple[str, str]]:
-    pairs = zip(data.test.labels_N.tolist(), answers, strict=True)
-    return Counter((data.labels[true], data.labels[answer]) for true, answer in pairs if true != answer)
+def _name(examples: Raw, place: int) -> str:
+    return str(examples.paths[place]) if isinstance(examples, PictureFiles) else f"test example {place + 1}"
 
 
 def _text(evaluation: Evaluation) -> str:
-    subject = f"{evaluation.model} version {evaluation.version} on {evaluation.data}"
-    score = f"error {evaluation.error_percent:.2f} % ({evaluation.wrong:,} of {evaluation.pictures:,} test pictures)"
-    lines = [f"{subject}: {score}"]
-    lines += [f"{count:5} x {true} taken for {taken}" for (true, taken), count in evaluation.confused.most_common()]
+    wrong, right_percent = evaluation.wrong, 100 - evaluation.error_percent
+    lines = [
+        f"{evaluation.model} version {evaluation.version} on {evaluation.data}: error {evaluation.error_percent:.2f} % "
+        f"({wrong:,} of {evaluation.examples:,} test examples), accuracy {right_percent:.2f} %",
+        "recall by class",
+    ]
+    for label, count in evaluation.asked.items():
+        missed = evaluation.missed(label)
+        lines.append(f"  {evaluation.recall_percent(label):6.2f} %  {label} ({count - missed:,} of {count:,})")
+    if evaluation.confused:
+        lines.append("taken for another")
+    lines += [f"  {count:5} x {true} for {taken}" for (true, taken), count in evaluation.confused.most_common()]
     return "\n".join(lines)
 
 
@@ -125,12 +184,19 @@ def _json(evaluation: Evaluation) -> str:
             "model": evaluation.model,
             "version": evaluation.version,
             "data": evaluation.data,
-            "pictures": evaluation.pictures,
+            "examples": evaluation.examples,
             "wrong": evaluation.wrong,
             "error_percent": evaluation.error_percent,
+            "accuracy_percent": 100 - evaluation.error_percent,
+            "classes": [
+                {"label": label, "examples": count, "recall_percent": evaluation.recall_percent(label)}
+                for label, count in evaluation.asked.items()
+            ],
             "confused": [
                 {"label": true, "answer": taken, "count": count}
                 for (true, taken), count in evaluation.confused.most_common()
             ],
-        }
+            "refused": list(evaluation.refused),
+        },
+        ensure_ascii=False,
     )

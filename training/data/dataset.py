@@ -7,7 +7,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,6 +154,8 @@ class Rows:
 
 
 Raw = Pictures | PictureFiles | Sentences | Rows
+# What a task's input is called among people.
+PLURAL: Final = {"image": "pictures", "text": "sentences", "table": "rows of a table"}
 Raw_co = TypeVar("Raw_co", bound=Raw, covariant=True)
 
 
@@ -175,6 +177,17 @@ class DataSet(Generic[Raw_co]):
     def name(self) -> str:
         """The short name, for example "mnist"."""
         return self.source.name
+
+    @property
+    def kind(self) -> Literal["image", "text", "table"]:
+        """What its examples are, as a task has it."""
+        match self.train:
+            case Pictures() | PictureFiles():
+                return "image"
+            case Sentences():
+                return "text"
+            case Rows():
+                return "table"
 
     def fit(self, task: Classification) -> tuple[Examples, Examples]:
         """Gives what a graph takes of the examples to train on, and of those to test on.
@@ -212,13 +225,8 @@ class DataSet(Generic[Raw_co]):
             case inputs.Table(), Rows():
                 return Classification(table=TableInput(columns=self.train.columns), labels=self.labels)
             case _:
-                has = {Pictures: "pictures", PictureFiles: "pictures", Sentences: "sentences", Rows: "rows of a table"}
-                raise InvalidRequest(
-                    f"{self.name} has {has[type(self.train)]}, but the model takes {_PLURAL[settings.kind]}"
-                )
-
-
-_PLURAL = {"image": "pictures", "text": "sentences", "table": "rows of a table"}
+                has, takes = PLURAL[self.kind], PLURAL[settings.kind]
+                raise InvalidRequest(f"{self.name} has {has}, but the model takes {takes}")
 
 
 def image(picture_HWC: NDArray[np.uint8]) -> Image.Image:
