@@ -7,15 +7,15 @@ from typing import Generic, TypeVar
 from hondo.errors import InvalidRequest
 from protos.hondo_pb2 import Label
 
-Item = TypeVar("Item")
+Item_co = TypeVar("Item_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Generic[Item]):
+class Answer(Generic[Item_co]):
     """What one picture, text or row was found to be, or why that cannot be said."""
 
     # The picture, text or row, as it was given.
-    item: Item
+    item: Item_co
     # Why there are no labels: the server refuses this item, or its file cannot be read. None where there are.
     error: InvalidRequest | OSError | None = None
     # The model and version that answered.

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing, closing
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from PIL import Image
 from hondo import AsyncClient, Client
 from hondo.answer import Answer
 from hondo.errors import DeadlineExceeded, HondoError, ModelNotFound, ResourceExhausted, Unavailable, WrongTask
+from hondo.items import Picture
 from serving.session import Session
 from tests.hondo.pictures import encode
 from tests.serving import graphs, tables, words
@@ -72,7 +73,7 @@ async def test_texts_are_answered_in_order_async(async_client: AsyncClient) -> N
 def test_pictures_and_rows_are_answered(client: Client, tmp_path: Path) -> None:
     """Pictures as bytes and paths, and rows as anything with numbers in it, are taken as by `classify`."""
     (tmp_path / "left.png").write_bytes(PICTURES[2])
-    pictures = [*PICTURES, tmp_path / "left.png", str(tmp_path / "left.png")]
+    pictures: list[Picture] = [*PICTURES, tmp_path / "left.png", str(tmp_path / "left.png")]
     assert [best(answer) for answer in client.classify_many(pictures)] == [*LABELS, "left", "left"]
     rows = np.array(list(tables.ROWS.values()) * 100)
     assert [best(answer) for answer in client.classify_many(rows=rows)] == list(tables.ROWS) * 100
@@ -81,7 +82,7 @@ def test_pictures_and_rows_are_answered(client: Client, tmp_path: Path) -> None:
 async def test_pictures_and_rows_are_answered_async(async_client: AsyncClient, tmp_path: Path) -> None:
     """So it is with asyncio."""
     (tmp_path / "left.png").write_bytes(PICTURES[2])
-    pictures = [*PICTURES, tmp_path / "left.png"]
+    pictures: list[Picture] = [*PICTURES, tmp_path / "left.png"]
     assert [best(answer) async for answer in async_client.classify_many(pictures)] == [*LABELS, "left"]
     rows = list(tables.ROWS.values())
     assert [best(answer) async for answer in async_client.classify_many(rows=rows)] == list(tables.ROWS)
@@ -98,7 +99,7 @@ def test_nothing_is_answered_nothing(client: Client) -> None:
     assert list(client.classify_many(texts=[])) == []
 
 
-def errors(answers: list[Answer[object]]) -> list[str]:
+def errors(answers: Sequence[Answer[object]]) -> list[str]:
     """Gives what each answer failed with, if it did."""
     return ["" if answer.error is None else f"{type(answer.error).__name__}: {answer.error}" for answer in answers]
 
@@ -106,7 +107,8 @@ def errors(answers: list[Answer[object]]) -> list[str]:
 def test_bad_items_fail_alone(client: Client, tmp_path: Path) -> None:
     """What cannot be read, here or there, has an error in its place; the others their labels."""
     broken, fine = PICTURES[0][:50], PICTURES[0]
-    answers = list(client.classify_many([fine, broken, tmp_path / "none.png", b"", *[fine] * 100, broken]))
+    pictures: list[Picture] = [fine, broken, tmp_path / "none.png", b"", *[fine] * 100, broken]
+    answers = list(client.classify_many(pictures))
     found = errors(answers)
     assert [bool(error) for error in found] == [False, True, True, True, *[False] * 100, True]
     assert found[1].startswith("InvalidRequest: the image is damaged")
@@ -118,7 +120,7 @@ def test_bad_items_fail_alone(client: Client, tmp_path: Path) -> None:
 
 async def test_bad_items_fail_alone_async(async_client: AsyncClient, tmp_path: Path) -> None:
     """So it is with asyncio, and with texts and rows."""
-    pictures = [PICTURES[0], tmp_path / "none.png"]
+    pictures: list[Picture] = [PICTURES[0], tmp_path / "none.png"]
     found = errors([answer async for answer in async_client.classify_many(pictures)])
     assert found[0] == ""
     assert found[1].startswith("FileNotFoundError: ")

@@ -85,7 +85,8 @@ def test_any_text_is_encoded_or_refused(sentence: str, length: int) -> None:
             encode(sentence, IDS, length)
         return
     tokens_T = encode(sentence, IDS, length)
-    assert (tokens_T.dtype, tokens_T.shape) == (np.int64, (length,))
+    assert tokens_T.dtype == np.int64
+    assert tokens_T.shape == (length,)
     expected = [IDS.get(word, UNKNOWN) for word in found][:length]
     assert tokens_T.tolist() == expected + [PADDING] * (length - len(expected))
     assert set(tokens_T.tolist()) <= set(range(len(VOCABULARY)))

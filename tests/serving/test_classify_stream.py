@@ -31,6 +31,13 @@ def answers(channel: grpc.Channel, requests: Sequence[ClassifyRequest]) -> list[
     return list(method(iter(requests), timeout=PATIENCE_S))
 
 
+async def read(call: grpc.aio.StreamStreamCall[ClassifyRequest, ClassifyStreamResponse]) -> ClassifyStreamResponse:
+    """Gives the next response of a stream that has one."""
+    response = await call.read()
+    assert isinstance(response, ClassifyStreamResponse)
+    return response
+
+
 def best(response: ClassifyStreamResponse) -> list[str]:
     """Gives the likeliest label of each result."""
     return [result.labels[0].name for result in response.answer.results]
@@ -127,7 +134,7 @@ async def test_who_does_not_read_is_not_read(server: Process) -> None:
             before = written
             await asyncio.sleep(1)
         assert 0 < written < total / 2
-        responses = [await call.read() for _ in range(total)]
+        responses = [await read(call) for _ in range(total)]
         await writing
     assert [best(response) for response in responses] == [["glad"] * 32] * total
 
@@ -174,11 +181,11 @@ async def test_a_full_queue_is_a_failure_that_says_when_to_come_again(slow: Slow
     async with grpc.aio.insecure_channel(slow.process.address) as channel:
         call = stream_async(channel, HONDO, "ClassifyStream", ClassifyStreamResponse)(timeout=PATIENCE_S)
         await call.write(slow.request(0.3))
-        assert best(await call.read()) == ["late"]  # from here on it is known how long a row takes
+        assert best(await read(call)) == ["late"]  # from here on it is known how long a row takes
         for _ in range(7):
             await call.write(slow.request(0.3))
         await call.done_writing()
-        outcomes = [await call.read() for _ in range(7)]
+        outcomes = [await read(call) for _ in range(7)]
     kinds = [outcome.WhichOneof("outcome") for outcome in outcomes]
     assert kinds == ["answer"] * 5 + ["failure"] * 2
     for outcome in outcomes[5:]:
@@ -211,10 +218,10 @@ async def test_a_stop_answers_what_was_read_and_ends_the_stream(slow: Slow) -> N
         call = stream_async(channel, HONDO, "ClassifyStream", ClassifyStreamResponse)(timeout=PATIENCE_S)
         for _ in range(4):
             await call.write(slow.request(0.3))
-        assert best(await call.read()) == ["late"]
+        assert best(await read(call)) == ["late"]
         slow.process.popen.send_signal(signal.SIGTERM)
-        assert [best(await call.read()) for _ in range(3)] == [["late"]] * 3
-        error = await refused(call.read())
+        assert [best(await read(call)) for _ in range(3)] == [["late"]] * 3
+        error = await refused(read(call))
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert "stopping" in (error.details() or "")
     assert slow.process.popen.wait(PATIENCE_S) == 0
