@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "models": _Command("hondo.models", "models", "List the models that a server serves."),
     "serve": _Command("serving.command", "serve", "Serve a folder of models over gRPC.", "serve-cpu"),
     "train": _Command("training.command", "train", "Train a model on a data set.", "train"),
+    "cross-validate": _Command("training.crossvalidate", "cross_validate", "Score a recipe on every fold.", "train"),
     "summary": _Command("training.summary", "summary", "Show a model's net layer by layer.", "train"),
     "evaluate": _Command("training.evaluate", "evaluate", "Score a served model on a data set.", "train"),
     "report": _Command("training.report.command", "report", "Draw what a training did, as a page.", "train"),

@@ -17,6 +17,7 @@ from training.classifier import VALIDATION_ERROR
 from training.recipe import Recipe, from_settings
 
 _KEY: Final = "hondo"
+_DIFFERENCES_SAID: Final = 10
 _LIBRARIES: Final = ("torch", "lightning", "kornia", "numpy", "pillow", "scikit-learn", "torchmetrics")
 
 
@@ -102,10 +103,12 @@ def read(path: Path) -> Checkpoint:
 
 
 def differences(here: Facts, there: Facts) -> list[str]:
-    """Says setting by setting where two runs' facts differ."""
+    """Says setting by setting where two runs' facts differ; of very many, how many more there are."""
     mine, theirs = _flat(here.plain()), _flat(there.plain())
     names = [name for name in mine | theirs if mine.get(name) != theirs.get(name)]
-    return [f"{name} is {mine.get(name)}, was {theirs.get(name)}" for name in names]
+    said = [f"{name} is {mine.get(name)}, was {theirs.get(name)}" for name in names[:_DIFFERENCES_SAID]]
+    # Other data may have another vocabulary.
+    return said if len(names) == len(said) else [*said, f"and {len(names) - len(said):,} more"]
 
 
 def _flat(value: Any, path: str = "") -> dict[str, object]:

@@ -2,9 +2,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 from lightning.pytorch.utilities import rank_zero_only
@@ -17,37 +15,21 @@ from training.fit import Devices, fit
 from training.recipe import Recipe
 from training.report import report
 
-_OF_THE_RECIPE: Final = "the model's recipe"
-
 
 @click.command(epilog=f"Models: {', '.join(recipe.names())}")
 @click.argument("model")
 @options.data
 @options.skip_corrupt
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FOLDER", show_default="runs/MODEL", help="Run folder to write."
-)
-@click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="SETTING=VALUE",
-    help="Change a setting of the recipe, such as optimizer.lr=0.1; `hondo train MODEL --settings` lists them.",
-)
+@options.out
+@options.assignments
 @click.option("--settings", "only_settings", is_flag=True, help="Print the recipe's settings as JSON; train nothing.")
-@click.option(
-    "--epochs", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Most epochs; fewer where it stops early."
-)
-@click.option(
-    "--batch-size", type=click.IntRange(1), show_default=_OF_THE_RECIPE, help="Examples in a step, over all devices."
-)
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="The same seed gives the same net."
-)
+@options.epochs
+@options.batch_size
+@options.seed
 @click.option("--resume", is_flag=True, help="Finish a run that was cut off: give its command again, with this flag.")
 @click.option("--overwrite", is_flag=True, help="Replace the run in the folder.")
 @click.option("--report/--no-report", "with_report", default=True, help="Draw a page of what it did (hondo report).")
-@click.option("--accelerator", default="auto", show_default=True, help="Lightning's: cpu, gpu, ...")
+@options.accelerator
 @click.option("--devices", default="auto", show_default=True, help='Lightning\'s: how many, or which ("0,1").')
 @click.option("--strategy", default="auto", show_default=True, help="Lightning's: ddp, ...; torchrun is recognised.")
 def train(
@@ -69,7 +51,7 @@ def train(
     strategy: str,
 ) -> None:
     """Train MODEL on a data set; leaves a run folder, which `hondo export` takes."""
-    settings = _recipe(model, assignments, {"epochs": epochs, "batch_size": batch_size})
+    settings = options.changed_recipe(model, assignments, epochs, batch_size)
     if only_settings:
         click.echo(json.dumps(settings.settings(), indent=2, ensure_ascii=False))
         return
@@ -91,16 +73,6 @@ def train(
     if with_report:
         _draw(folder)
     _conclude(folder)
-
-
-def _recipe(model: str, assignments: Sequence[str], options: Mapping[str, int | None]) -> Recipe:
-    chosen = {name: str(value) for name, value in options.items() if value is not None}
-    for assignment in assignments:
-        path, equals, value = assignment.partition("=")
-        if not equals:
-            raise click.UsageError(f"--set {assignment}: expected SETTING=VALUE, such as optimizer.lr=0.1")
-        chosen[path] = value
-    return recipe.find(model).changed(chosen)
 
 
 @rank_zero_only

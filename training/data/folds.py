@@ -54,3 +54,27 @@ def divide(source: DataSource, labels: tuple[str, ...], whole: Kind, notes: tupl
         )
     train, test = part(whole, 0)
     return DataSet(source, labels, train, test, whole, notes)
+
+
+def of(data: DataSet[Kind], fold: int, folds: int) -> DataSet[Kind]:
+    """Gives the data set whose test is one of the folds, and which is trained on all others.
+
+    The folds are of all examples where nobody said which are for the test; else of those to train on, so that the
+    published test stays unseen.
+
+    Args:
+        data: to fold.
+        fold: the one to test on, from 0.
+        folds: how many there are.
+
+    Raises:
+        MissingData: there are not as many examples as folds.
+    """
+    folded = data.train if data.whole is None else data.whole
+    if len(folded) < folds:
+        raise MissingData(f"{data.name} has {len(folded)} examples, too few for {folds} folds")
+    train, test = part(folded, fold, folds)
+    source = DataSource()
+    source.CopyFrom(data.source)
+    source.name = f"{data.name} fold {fold + 1} of {folds}"
+    return DataSet(source, data.labels, train, test)

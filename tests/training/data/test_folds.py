@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from hondo.errors import MissingData
 from protos.manifest_pb2 import DataSource
-from training.data.dataset import Rows
+from training.data import folds
+from training.data.dataset import DataSet, Rows
 from training.data.folds import FOLDS, divide, fold_of, part
 
 
@@ -62,3 +63,33 @@ def test_refuses_classes_of_one() -> None:
     """A class that cannot be in both parts is named."""
     with pytest.raises(MissingData, match="the place: no two examples of b, c;"):
         divide(DataSource(origin="the place"), ("a", "b", "c"), rows([0, 0, 1]))
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_folds_leave_a_given_test_alone(is_given: bool) -> None:
+    """Folds are of all examples, but where a test was given, of those to train on alone."""
+    source = DataSource(name="rows", origin="here", sha256={"a": "b"})
+    data = divide(source, ("a", "b"), rows([0, 1] * 20))
+    if is_given:
+        data = DataSet(source, data.labels, data.train, data.test)
+    tested: list[float] = []
+    for fold in range(3):
+        of = folds.of(data, fold, 3)
+        assert (of.name, of.source.origin, of.labels) == (f"rows fold {fold + 1} of 3", "here", ("a", "b"))
+        assert dict(of.source.sha256) == {"a": "b"}
+        tested += of.test.values_NF.ravel().tolist()
+    whole = data.train if data.whole is None else data.whole
+    assert sorted(tested) == sorted(whole.values_NF.ravel().tolist())
+    assert data.source.name == "rows"
+
+
+def test_first_of_ten_folds_is_what_a_training_tests_on() -> None:
+    """Where nobody gave a test, that of a plain training is the first of a cross-validation's ten."""
+    data = divide(DataSource(name="rows"), ("a", "b"), rows([0, 1] * 20))
+    np.testing.assert_array_equal(folds.of(data, 0, FOLDS).test.values_NF, data.test.values_NF)
+
+
+def test_refuses_more_folds_than_examples() -> None:
+    """A fold without an example is none."""
+    with pytest.raises(MissingData, match="rows has 4 examples, too few for 5 folds"):
+        folds.of(divide(DataSource(name="rows"), ("a", "b"), rows([0, 0, 1, 1])), 0, 5)
