@@ -25,8 +25,8 @@ def test_reads_each_form_alike(tmp_path: Path, names: tuple[str, str], contents:
         (tmp_path / name).write_text(content)
     data = trec.read(tmp_path)
     assert data.train.texts == ("How did serfdom develop ?", "What films are there ?")
-    names = [data.labels[label] for label in (*data.train.labels_N, *data.test.labels_N)]
-    assert names == ["description", "entity", "number"]
+    read = [data.labels[int(label)] for label in (*data.train.labels_N, *data.test.labels_N)]
+    assert read == ["description", "entity", "number"]
     assert data.whole is None
 
 
