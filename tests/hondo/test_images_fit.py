@@ -70,7 +70,7 @@ def test_centre_crop_takes_the_centre() -> None:
     assert (cropped_HWC == [0, 255, 0]).all()
 
 
-@pytest.mark.parametrize("size", [(1, 5_000_000), (5_000_000, 1)])
+@pytest.mark.parametrize("size", [(1, 16_000), (16_000, 1)])
 def test_centre_crop_of_a_thread_is_cheap(size: tuple[int, int]) -> None:
     """A picture of one pixel's width is not blown up along its whole length before the centre is cut out."""
     code = f"""
