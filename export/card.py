@@ -5,20 +5,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, assert_never
 
 from export import gate, signature
+from export.candidate import Candidate
 from hondo.artifact import MODEL
 from hondo.images import FORMATS
 from hondo.text import SPECIAL
-from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest, Provenance, Score
+from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest, Precision, Provenance, Score
 
 FILE: Final = "README.md"
 
 
-def text(manifest: Manifest, parity: Mapping[int, float]) -> str:
+def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) -> str:
     """Gives the card as Markdown.
 
     Args:
         manifest: complete.
-        parity: the largest difference that the gate found, by batch size.
+        candidate: what it was made from.
+        parity: the largest difference that the gate found in 32-bit floats, by batch size.
     """
     task, made = manifest.classification, manifest.provenance
     sections = {
@@ -26,9 +28,10 @@ def text(manifest: Manifest, parity: Mapping[int, float]) -> str:
         "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} {_example(task)}\n```",
         "## Input and output": _tensors(task),
         "## Scores": _scores(manifest.scores),
-        "## Data": "\n".join(_data(source) for source in made.data),
-        "## Training": _training(made),
-        "## Proof": _proof(parity),
+        "## Data": "\n".join(_data(source) for source in made.data) or "What the weights were trained on was not told.",
+        **({"## Weights": _weights(made)} if made.HasField("weights") else {"## Training": _training(made)}),
+        "## Proof": _proof(candidate, parity),
+        **({"## Precision": _precision(manifest.precision)} if manifest.HasField("precision") else {}),
     }
     return "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items()) + "\n"
 
@@ -117,16 +120,41 @@ def _data(source: DataSource) -> str:
 
 
 def _training(made: Provenance) -> str:
-    recipe = json.dumps(json.loads(made.recipe), indent=2, ensure_ascii=False)
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(made.library_versions.items()))
-    return f"Seed {made.seed}, with {versions}.\n\n```json\n{recipe}\n```"
+    return f"Seed {made.seed}, with {_versions(made)}.\n\n{_settings(made)}"
 
 
-def _proof(parity: Mapping[int, float]) -> str:
+def _weights(made: Provenance) -> str:
+    weights = made.weights
     return (
-        f"On {sum(parity)} samples that the training never saw, in batches of {', '.join(map(str, parity))}, "
-        f"ONNX Runtime's probabilities differ from PyTorch's by at most {max(parity.values()):.1e} "
+        f"{weights.origin}. Terms: {weights.terms}\n\n"
+        f"`{weights.file}`, sha256 `{weights.sha256}`, imported with {_versions(made)}.\n\n{_settings(made)}"
+    )
+
+
+def _versions(made: Provenance) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(made.library_versions.items()))
+
+
+def _settings(made: Provenance) -> str:
+    return f"```json\n{json.dumps(json.loads(made.recipe), indent=2, ensure_ascii=False)}\n```"
+
+
+def _proof(candidate: Candidate, parity: Mapping[int, float]) -> str:
+    author = candidate.reference.author
+    return (
+        f"On {sum(parity)} {candidate.samples_are}, in batches of {', '.join(map(str, parity))}, "
+        f"ONNX Runtime's probabilities differ from {author}'s by at most {max(parity.values()):.1e} "
         f"({gate.TOLERANCE:.0e} is allowed), and the most probable label is the same each time."
+    )
+
+
+def _precision(precision: Precision) -> str:
+    full, lowered = precision.full, precision.lowered
+    return (
+        f"That proof is of the graph in 32-bit floats; `{MODEL}.onnx` is the same graph in {precision.name}. On "
+        f"{lowered.samples:,} examples ({lowered.data}), {lowered.metric}: {lowered.value:.2f} {lowered.unit}, against "
+        f"{full.value:.2f} {full.unit}. It computes {precision.speed_ratio:.2f} times as many examples a second, at a "
+        f"batch of {precision.batch}, on {precision.machine}."
     )
 
 

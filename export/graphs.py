@@ -3,7 +3,7 @@
 Legend: N batch, K classes.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from training.losses import widened
 
 class ClassifierGraph(nn.Module):
     """A classifier from what a request brings to probabilities, in evaluation mode."""
+
+    author: Final = "PyTorch"
 
     def __init__(self, front: nn.Module, net: nn.Module) -> None:
         super().__init__()

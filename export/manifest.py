@@ -1,23 +1,22 @@
-"""A run's facts as the manifest has them, and as the ONNX file's own metadata repeats them."""
+"""A candidate's facts as the manifest has them, and as the ONNX file's own metadata repeats them."""
 
 import json
 
 from google.protobuf import json_format
 
-from export import provenance
+from export.candidate import Candidate
 from protos.manifest_pb2 import Manifest
-from training.run import Run
 
 
-def describe(run: Run, name: str, version: int) -> Manifest:
-    """Gives the manifest of a run, but for the artifact's files."""
+def describe(candidate: Candidate, name: str, version: int) -> Manifest:
+    """Gives the manifest of a candidate, but for the artifact's files."""
     return Manifest(
         name=name,
         version=version,
-        summary=run.summary,
-        classification=run.task,
-        provenance=provenance.describe(run),
-        scores=run.scores,
+        summary=candidate.summary,
+        classification=candidate.task,
+        provenance=candidate.provenance,
+        scores=candidate.scores,
     )
 
 

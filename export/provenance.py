@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ import onnx
 import onnxruntime
 import onnxscript
 
-from protos.manifest_pb2 import Provenance
+from protos.manifest_pb2 import DataSource, Provenance, Weights
 from training.run import Run
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -19,18 +20,46 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _CODE: Final = ("protos", "hondo", "training", "export", "serving", "pyproject.toml")
 
 
-def describe(run: Run) -> Provenance:
-    """Gives the provenance of a model that is exported now."""
-    return Provenance(
-        recipe=json.dumps(run.recipe, ensure_ascii=False),
-        source=run.source,
-        data=run.data,
-        seed=run.seed,
-        library_versions={**run.library_versions, **_export_versions()},
+def of_run(run: Run) -> Provenance:
+    """Gives the provenance of a model that was trained here and is exported now."""
+    trained = Provenance(source=run.source, data=run.data, seed=run.seed, parameters=run.parameters)
+    return _now(trained, run.recipe, run.library_versions)
+
+
+def of_import(
+    weights: Weights,
+    *,
+    settings: Mapping[str, object],
+    source: str,
+    parameters: int,
+    library_versions: Mapping[str, str],
+    data: Sequence[DataSource] = (),
+) -> Provenance:
+    """Gives the provenance of a model whose weights somebody else trained, and that is exported now.
+
+    Args:
+        weights: where they are from, and under what terms.
+        settings: what they were imported with, JSON types.
+        source: paper and section that the architecture follows.
+        parameters: how many numbers the weights are.
+        library_versions: of what read them, by package.
+        data: what they were trained on, as far as is known.
+    """
+    return _now(
+        Provenance(source=source, data=data, parameters=parameters, weights=weights), settings, library_versions
+    )
+
+
+def _now(made: Provenance, settings: Mapping[str, object], library_versions: Mapping[str, str]) -> Provenance:
+    """Adds what is known of any export: the settings, the versions, the commit and the time."""
+    export = Provenance(
+        recipe=json.dumps(settings, ensure_ascii=False),
+        library_versions={**library_versions, **_export_versions()},
         git_commit=git_commit(_ROOT),
         created_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        parameters=run.parameters,
     )
+    export.MergeFrom(made)
+    return export
 
 
 def _export_versions() -> dict[str, str]:

@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "evaluate": _Command("training.evaluate", "evaluate", "Score a served model on a data set.", "train"),
     "report": _Command("training.report.command", "report", "Draw what a training did, as a page.", "train"),
     "export": _Command("export.command", "export", "Export a trained model to ONNX, with proof.", "serve-cpu,export"),
+    "import": _Command("export.imports.command", "import_", "Publish what others trained.", "serve-cpu,export"),
     "bench": _Command("serving.bench.command", "bench", "Measure a server under load.", "serve-cpu,bench"),
     "demo": _Command("hondo.demo", "demo", "Serve the released models, ask them, stop."),
     "tour": _Command("hondo.tour", "tour", "Train, export, serve and ask a small model.", "serve-cpu,export"),

@@ -71,6 +71,10 @@ class ParityError(HondoError):
     """The exported file does not say what the trained net says."""
 
 
+class AccuracyError(HondoError):
+    """The lowered graph answers more wrongly than it may."""
+
+
 class MissingData(HondoError):
     """A data set is not where it was looked for, or not whole."""
 

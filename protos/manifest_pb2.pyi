@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("name", "version", "summary", "graphs", "golden", "classification", "provenance", "scores")
+    __slots__ = ("name", "version", "summary", "graphs", "golden", "classification", "provenance", "scores", "precision")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class Manifest(_message.Message):
     CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
+    PRECISION_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: int
     summary: str
@@ -25,7 +26,8 @@ class Manifest(_message.Message):
     classification: Classification
     provenance: Provenance
     scores: _containers.RepeatedCompositeFieldContainer[Score]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ...) -> None: ...
+    precision: Precision
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class Graph(_message.Message):
     __slots__ = ("role", "file")
@@ -113,8 +115,24 @@ class ImageInput(_message.Message):
     shorter_side: int
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., channels: _Optional[int] = ..., resize: _Optional[_Union[ImageInput.Resize, str]] = ..., filter: _Optional[_Union[ImageInput.Filter, str]] = ..., shorter_side: _Optional[int] = ...) -> None: ...
 
+class Precision(_message.Message):
+    __slots__ = ("name", "full", "lowered", "speed_ratio", "batch", "machine")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FULL_FIELD_NUMBER: _ClassVar[int]
+    LOWERED_FIELD_NUMBER: _ClassVar[int]
+    SPEED_RATIO_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    MACHINE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    full: Score
+    lowered: Score
+    speed_ratio: float
+    batch: int
+    machine: str
+    def __init__(self, name: _Optional[str] = ..., full: _Optional[_Union[Score, _Mapping]] = ..., lowered: _Optional[_Union[Score, _Mapping]] = ..., speed_ratio: _Optional[float] = ..., batch: _Optional[int] = ..., machine: _Optional[str] = ...) -> None: ...
+
 class Provenance(_message.Message):
-    __slots__ = ("recipe", "source", "data", "seed", "library_versions", "git_commit", "created_at", "parameters")
+    __slots__ = ("recipe", "source", "data", "seed", "library_versions", "git_commit", "created_at", "parameters", "weights")
     class LibraryVersionsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +148,7 @@ class Provenance(_message.Message):
     GIT_COMMIT_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     recipe: str
     source: str
     data: _containers.RepeatedCompositeFieldContainer[DataSource]
@@ -138,7 +157,20 @@ class Provenance(_message.Message):
     git_commit: str
     created_at: str
     parameters: int
-    def __init__(self, recipe: _Optional[str] = ..., source: _Optional[str] = ..., data: _Optional[_Iterable[_Union[DataSource, _Mapping]]] = ..., seed: _Optional[int] = ..., library_versions: _Optional[_Mapping[str, str]] = ..., git_commit: _Optional[str] = ..., created_at: _Optional[str] = ..., parameters: _Optional[int] = ...) -> None: ...
+    weights: Weights
+    def __init__(self, recipe: _Optional[str] = ..., source: _Optional[str] = ..., data: _Optional[_Iterable[_Union[DataSource, _Mapping]]] = ..., seed: _Optional[int] = ..., library_versions: _Optional[_Mapping[str, str]] = ..., git_commit: _Optional[str] = ..., created_at: _Optional[str] = ..., parameters: _Optional[int] = ..., weights: _Optional[_Union[Weights, _Mapping]] = ...) -> None: ...
+
+class Weights(_message.Message):
+    __slots__ = ("origin", "terms", "file", "sha256")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    terms: str
+    file: str
+    sha256: str
+    def __init__(self, origin: _Optional[str] = ..., terms: _Optional[str] = ..., file: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class DataSource(_message.Message):
     __slots__ = ("name", "origin", "terms", "sha256")

@@ -73,6 +73,8 @@ class Session:
         # would take the cores from the gRPC threads.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        # Without VNNI instructions, sums of 8-bit products would overflow unless weights are made unsigned first.
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
         except Exception as error:  # onnxruntime's exceptions share no base but Exception

@@ -35,6 +35,7 @@ MAY_ALSO_IMPORT: Final = {
     "protos/generate.py": {"grpc_tools"},
     "serving/bench/plot.py": {"matplotlib"},
     **{f"training/report/{noun}.py": {"matplotlib"} for noun in ("columns", "confusion", "curves", "mosaic", "theme")},
+    "export/imports/samples.py": {"sklearn"},
 }
 
 # Lower room -> the rooms above or beside it, which it must not even name in a string.

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from export.build import build
+from export.candidate import of_run
 from export.graphs import ClassifierGraph
 from export.manifest import facts
 from hondo import artifact
@@ -20,7 +21,7 @@ from training.run import Run
 def built(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "forms" / "3"
     folder.mkdir(parents=True)
-    build(run, folder, say=lambda _: None)
+    build(of_run(run), folder, say=lambda _: None)
     return folder
 
 

@@ -127,12 +127,12 @@ def test_another_best_class_is_refused_within_the_tolerance() -> None:
     expected_NK = found_NK.copy()
     found_NK[0, 1] += np.float32(1e-6)
     with pytest.raises(ParityError, match=r"sample 5: the most probable class is 'square' .* 'circle' .* in PyTorch"):
-        gate._compare_best(found_NK, expected_NK, LABELS, "graph 'model'", first=5)
+        gate._compare_best(found_NK, expected_NK, LABELS, gate.Standard("PyTorch"), where="graph 'model'", first=5)
 
 
 def test_too_few_samples_prove_nothing(session: Session, graph: ClassifierGraph, run: Run) -> None:
     """The gate refuses to pass what it could not try."""
-    with pytest.raises(ParityError, match="takes 42 samples to prove, but the run has 41"):
+    with pytest.raises(ParityError, match="takes 42 samples to prove, but there are 41"):
         gate.check_parity(session, graph, run.samples.inputs[:41], run.task.labels)
 
 

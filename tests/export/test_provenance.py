@@ -59,7 +59,7 @@ def test_there_is_no_commit_without_git(repository: Path, monkeypatch: pytest.Mo
 
 def test_provenance_tells_how_the_weights_came_to_be(run: Run) -> None:
     """Recipe, data, seed, size, libraries of training and export, and the time are on record."""
-    made = provenance.describe(run)
+    made = provenance.of_run(run)
     assert json.loads(made.recipe) == run.recipe
     assert (made.source, made.seed, made.parameters) == (run.source, run.seed, run.parameters)
     assert [source.terms for source in made.data] == ["CC0 1.0"]

@@ -1,0 +1,1 @@
+"""Classifiers that others trained, made artifacts by the same gate."""
