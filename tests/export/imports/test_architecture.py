@@ -14,6 +14,7 @@ from hondo import artifact
 from hondo.cli import main
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import ImageInput
+from training.models.efficientnet_lite import Size
 
 
 def tiny(classes: int) -> nn.Module:
@@ -81,9 +82,7 @@ def test_torchvisions_pictures_are_made_as_it_makes_them() -> None:
 
 
 @pytest.mark.parametrize(("size", "side", "shorter"), [(0, 224, 256), (1, 240, 272), (2, 260, 292)])
-def test_efficientnet_lites_pictures_are_made_as_its_source_makes_them(
-    size: architecture.Size, side: int, shorter: int
-) -> None:
+def test_efficientnet_lites_pictures_are_made_as_its_source_makes_them(size: Size, side: int, shorter: int) -> None:
     """The shorter side is 32 pixels longer than the cut, bicubic; a byte becomes (byte - 127) / 128."""
     net = architecture.efficientnet_lite(size)
     assert (net.image.height, net.image.width, net.image.shorter_side) == (side, side, shorter)

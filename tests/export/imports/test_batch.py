@@ -22,7 +22,7 @@ def test_a_batch_becomes_as_long_as_it_comes(exported: int | str, tmp_path: Path
     pixels = np.random.default_rng(0).random((5, 3, HEIGHT, WIDTH), dtype=np.float32)
     together = session.run({"pixels": pixels})["logits"]
     alone = np.concatenate([session.run({"pixels": pixels[n : n + 1]})["logits"] for n in range(5)])
-    np.testing.assert_allclose(together, alone, rtol=1e-6)
+    np.testing.assert_allclose(together.astype(np.float32), alone, rtol=1e-6)
 
 
 def test_a_shape_that_is_no_batchs_stays() -> None:

@@ -52,7 +52,7 @@ def test_a_file_of_one_picture_at_a_time_becomes_a_model(write: Write, labels_fi
     expected_NK = softmax(np.concatenate([original.run(feed)["logits"] for feed in feeds]))
     model = Catalog.load(path.parent / "models", Device.CPU).find("thirds")
     found_NK = model.sessions["model"].run({"image": pictures_NHWC})["probabilities"]
-    np.testing.assert_allclose(found_NK, expected_NK, atol=1e-5)
+    np.testing.assert_allclose(found_NK.astype(np.float32), expected_NK, atol=1e-5)
     assert len(set(expected_NK.argmax(axis=1))) > 1
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from export.imports import shape
+from export.imports.front import Layout
 from export.imports.shape import Shape
 from hondo.errors import InvalidRequest
 from serving.datatypes import BY_NAME
@@ -42,7 +43,7 @@ def test_the_user_settles_what_is_open() -> None:
     ],
 )
 def test_what_is_open_or_disagrees_is_told(
-    sides: tuple[int | str, ...], layout: shape.Layout | None, size: tuple[int, int] | None, fault: str
+    sides: tuple[int | str, ...], layout: Layout | None, size: tuple[int, int] | None, fault: str
 ) -> None:
     """The text names the file's input and the flag that helps."""
     with pytest.raises(InvalidRequest, match=fault):

@@ -27,7 +27,7 @@ def test_weights_are_read_in_the_forms_they_come_in(wrap: object, tmp_path: Path
     """A plain state_dict, a checkpoint around it and DataParallel's names all fill the net with the same weights."""
     assert callable(wrap)
     theirs, ours, path = net(), net(), tmp_path / "weights.pth"
-    nn.init.ones_(theirs.fc.weight)
+    nn.init.ones_(theirs.get_parameter("fc.weight"))
     torch.save(wrap(theirs.state_dict()), path)
     state = weights.read(path)
     assert weights.classes(state, "fc", path) == 3

@@ -71,7 +71,8 @@ def _trained(front: Pixels, image_NHWC: np.ndarray, label_N: np.ndarray) -> nn.M
     for step in range(60):
         part = slice(step * 128 % (len(labels) - 128), None)
         optimizer.zero_grad()
-        functional.cross_entropy(net(images[part][:128]), labels[part][:128]).backward()
+        loss = functional.cross_entropy(net(images[part][:128]), labels[part][:128])
+        loss.backward()  # type: ignore[no-untyped-call]  # in torch's stubs
         optimizer.step()
     return net.eval()
 
