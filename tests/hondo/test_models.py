@@ -3,6 +3,9 @@ import json
 from click.testing import CliRunner
 
 from hondo.cli import main
+from hondo.models import _describe
+from protos.hondo_pb2 import Model
+from protos.manifest_pb2 import Manifest, Precision, Score
 from tests.serving import words
 from tests.serving.artifacts import LABELS
 from tests.serving.process import Process
@@ -30,3 +33,13 @@ def test_models_are_listed_for_programs(server: Process) -> None:
     assert newest["manifest"]["classification"]["labels"] == list(LABELS)
     (mood,) = (model for model in models if model["name"] == "mood")
     assert mood["manifest"]["classification"]["text"] == {"tokenizer": "KIM", "length": words.LENGTH}
+
+
+def test_a_lowered_model_tells_what_it_costs_and_saves() -> None:
+    """Its precision is listed with speed, batch and machine, and both scores."""
+    full, lowered = (Score(metric="error", value=value, unit="%") for value in (8.27, 8.3))
+    precision = Precision(
+        name="int8", full=full, lowered=lowered, speed_ratio=2.93, batch=16, machine="Some CPU, 2 cores"
+    )
+    told = _describe(Model(name="net", version=1, task="classification", manifest=Manifest(precision=precision)))
+    assert "  int8: 2.9 times fp32's speed at batch 16 on Some CPU, 2 cores; error 8.3 %, fp32's 8.27 %" in told
