@@ -16,7 +16,7 @@ from PIL import Image
 _WIDEST_PX: Final = 920
 # Between pictures; it is transparent, so that it has the page's colour.
 _FEW: Final = 6
-_GAP_PX: Final = 12
+_GAP_PX: Final = 8
 
 
 def signed(value_HW: NDArray[np.float32], largest: float) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ Legend: N pictures, F maps, P peaks, C channels, H height, W width.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +30,7 @@ _PEAKS: Final = 4
 _MATTERS: Final = 0.05
 # Values of sample pictures that are looked at, in all and at once: the maps of large ones fill much memory.
 _MOST_VALUES: Final = 6_000_000
-_VALUES_AT_ONCE: Final = 600_000
+_VALUES_AT_ONCE: Final = 300_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +98,21 @@ def section(trained: Run, folder: Path) -> Section | None:
 
 def peaks(net: nn.Module, seen_NCHW: Tensor) -> list[Peaks]:
     """Gives the peaks of every stage's maps in these pictures."""
-    count = max(1, _VALUES_AT_ONCE // seen_NCHW[0].numel())
-    batches = [
-        [(stage, *stage.maps_NFHW.flatten(2).max(2)) for stage in stages.watch(net, batch_NCHW)]
-        for batch_NCHW in torch.split(seen_NCHW, count)
-    ]
+    batches = [_peaks(net, batch_NCHW) for batch_NCHW in torch.split(seen_NCHW, _at_once(seen_NCHW))]
     return [
-        Peaks(
-            same[0][0].name,
-            same[0][0].maps_NFHW.shape[3],
-            torch.cat([height_NF for _, height_NF, _ in same]),
-            torch.cat([place_NF for _, _, place_NF in same]),
+        replace(
+            same[0],
+            height_NF=torch.cat([each.height_NF for each in same]),
+            place_NF=torch.cat([each.place_NF for each in same]),
         )
         for same in zip(*batches, strict=True)
+    ]
+
+
+def _peaks(net: nn.Module, seen_NCHW: Tensor) -> list[Peaks]:
+    return [
+        Peaks(stage.name, stage.maps_NFHW.shape[3], *stage.maps_NFHW.flatten(2).max(2))
+        for stage in stages.watch(net, seen_NCHW)
     ]
 
 
@@ -124,12 +126,26 @@ def guided(net: nn.Module, seen_PCHW: Tensor, stage: int, unit: int, places: Seq
         unit: which map.
         places: in the map.
     """
-    image_PCHW = seen_PCHW.clone().requires_grad_()
+    count = _at_once(seen_PCHW)
     with _only_what_excites(net):
-        maps_PFHW = stages.watch(net, image_PCHW)[stage].maps_NFHW
-        excited = [maps_PFHW[number, unit, place.row, place.column] for number, place in enumerate(places)]
-        (back_PCHW,) = torch.autograd.grad(torch.stack(excited).sum(), image_PCHW)
+        return torch.cat(
+            [
+                _followed_back(net, seen_PCHW[start : start + count], stage, unit, places[start : start + count])
+                for start in range(0, len(places), count)
+            ]
+        )
+
+
+def _followed_back(net: nn.Module, seen_PCHW: Tensor, stage: int, unit: int, places: Sequence[Peak]) -> Tensor:
+    image_PCHW = seen_PCHW.clone().requires_grad_()
+    maps_PFHW = stages.watch(net, image_PCHW, stage + 1)[stage].maps_NFHW
+    excited = [maps_PFHW[number, unit, place.row, place.column] for number, place in enumerate(places)]
+    (back_PCHW,) = torch.autograd.grad(torch.stack(excited).sum(), image_PCHW)
     return back_PCHW
+
+
+def _at_once(seen_NCHW: Tensor) -> int:
+    return max(1, _VALUES_AT_ONCE // seen_NCHW[0].numel())
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Legend: N pictures, F maps, C channels, H height, W width.
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -32,20 +32,25 @@ def plain(net: nn.Module) -> nn.Module:
     return made
 
 
-def watch(net: nn.Module, image_NCHW: Tensor) -> list[Stage]:
+class _Enough(Exception):
+    """All stages that were asked for have been seen: the rest of the net need not run."""
+
+
+def watch(net: nn.Module, image_NCHW: Tensor, most: int | None = None) -> list[Stage]:
     """Gives the stages with maps of more than one pixel, in their order.
 
     Args:
         net: in eval mode.
         image_NCHW: what it takes.
+        most: how many stages are wanted; None for all.
     """
-    with _watched(net) as stages:
+    with _watched(net, most) as stages, suppress(_Enough):
         net(image_NCHW)
-    return [stage for stage in stages if stage.maps_NFHW[0, 0].numel() > 1]
+    return stages
 
 
 @contextmanager
-def _watched(net: nn.Module) -> Iterator[list[Stage]]:
+def _watched(net: nn.Module, most: int | None) -> Iterator[list[Stage]]:
     stages: list[Stage] = []
     before = "input"
 
@@ -54,8 +59,10 @@ def _watched(net: nn.Module) -> Iterator[list[Stage]]:
         before = name
 
     def activated(maps: Tensor) -> None:
-        if maps.ndim == 4:
+        if maps.ndim == 4 and maps[0, 0].numel() > 1:
             stages.append(Stage(before, maps))
+        if len(stages) == most:
+            raise _Enough
 
     hooks = []
     for name, layer in net.named_modules():

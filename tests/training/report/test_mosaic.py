@@ -15,21 +15,21 @@ def test_puts_pictures_side_by_side(tmp_path: Path) -> None:
     pictures[0][0, 1] = (255, 0, 0)
     mosaic.save(pictures, 2, tmp_path / "m.png")
     rgba_HWC = np.asarray(Image.open(tmp_path / "m.png"))
-    side = (rgba_HWC.shape[1] - 12) // 2
-    assert rgba_HWC.shape == (2 * side + 12, 2 * side + 12, 4)
+    side = (rgba_HWC.shape[1] - 8) // 2
+    assert rgba_HWC.shape == (2 * side + 8, 2 * side + 8, 4)
     assert side % 2 == 0
     assert rgba_HWC[: side // 2, side // 2 : side].reshape(-1, 4).tolist() == [[255, 0, 0, 255]] * (side // 2) ** 2
-    assert (rgba_HWC[:side, side + 12 :] == [20, 20, 20, 255]).all()
-    assert (rgba_HWC[side + 12 :, :side] == [30, 30, 30, 255]).all()
-    assert (rgba_HWC[:, side : side + 12, 3] == 0).all()
-    assert (rgba_HWC[side + 12 :, side + 12 :, 3] == 0).all()
+    assert (rgba_HWC[:side, side + 8 :] == [20, 20, 20, 255]).all()
+    assert (rgba_HWC[side + 8 :, :side] == [30, 30, 30, 255]).all()
+    assert (rgba_HWC[:, side : side + 8, 3] == 0).all()
+    assert (rgba_HWC[side + 8 :, side + 8 :, 3] == 0).all()
 
 
 def test_large_pictures_keep_their_size(tmp_path: Path) -> None:
     """Pictures wider than there is room for are not made smaller."""
     mosaic.save([np.zeros((500, 700, 3), np.uint8)] * 2, 2, tmp_path / "m.png")
     with Image.open(tmp_path / "m.png") as drawn:
-        assert drawn.size == (1412, 500)
+        assert drawn.size == (1408, 500)
 
 
 @pytest.mark.parametrize(("count", "columns"), [(1, 6), (6, 6), (16, 6), (32, 8), (64, 12), (96, 14)])
