@@ -92,6 +92,21 @@ def test_learning_rate_rises_and_falls(trained: Path) -> None:
     assert group["lr"] < highest / 50
 
 
+def test_logs_the_mean_loss(idx_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training loss of an epoch is the mean of its steps'."""
+    losses: list[float] = []
+    measure = Classifier.loss
+
+    def loss(classifier: Classifier, inputs: torch.Tensor, label_N: torch.Tensor) -> torch.Tensor:
+        value = measure(classifier, inputs, label_N)
+        losses.append(value.item())
+        return value
+
+    monkeypatch.setattr(Classifier, "loss", loss)
+    assert train(idx_dir, tmp_path / "run", "--epochs", 2).exit_code == 0
+    assert column(tmp_path / "run", "train_loss") == pytest.approx([np.mean(losses[:4]), np.mean(losses[4:])])
+
+
 def test_logs_for_people_and_tensorboard(trained: Path) -> None:
     """Each epoch is a row with its figures in the CSV file, and TensorBoard has its own."""
     assert len(column(trained, "train_loss")) == len(column(trained, VALIDATION_LOSS)) == 4
