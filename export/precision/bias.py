@@ -33,6 +33,8 @@ def correct(model: onnx.ModelProto, calibration: NDArray[Any]) -> onnx.ModelProt
     rounded.CopyFrom(model)
     weights = {weight.name: weight for weight in rounded.graph.initializer}
     layers = [node for node in rounded.graph.node if _is_layer(node, weights)]
+    if not layers:
+        return rounded
     averages = _averages(model, sorted({layer.input[0] for layer in layers}), calibration)
     for layer in layers:
         _correct(layer, weights, averages[layer.input[0]])
@@ -73,7 +75,7 @@ def _averages(model: onnx.ModelProto, names: list[str], calibration: NDArray[Any
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
     for name in names:
-        # A negative axis would count the channels in: flatten behind them first.
+        # Whatever follows the channels becomes one axis, so that maps and sequences are averaged alike.
         probe.graph.node.append(onnx.helper.make_node("Shape", [name], [f"{name}/shape"], end=2))
         probe.graph.node.append(onnx.helper.make_node("Concat", [f"{name}/shape", "/rest"], [f"{name}/flat"], axis=0))
         probe.graph.node.append(onnx.helper.make_node("Reshape", [name, f"{name}/flat"], [f"{name}/NCx"]))

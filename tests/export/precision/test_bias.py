@@ -73,3 +73,11 @@ def test_a_channel_of_zeros_stays(tmp_path: Path) -> None:
     corrected = bias.correct(model, np.ones((32, 8, 5, 5), np.float32))
     assert not constant(corrected, "weights")[3].any()
     assert constant(corrected, "bias")[3] == constant(model, "bias")[3]
+
+
+def test_a_graph_without_convolutions_stays_as_it_is(capfd: pytest.CaptureFixture[str]) -> None:
+    """Where there is nothing to correct, nothing is changed and nothing is said."""
+    model = convolution(1)
+    model.graph.node[0].op_type = "Other"
+    assert bias.correct(model, np.ones((32, 8, 5, 5), np.float32)) == model
+    assert capfd.readouterr() == ("", "")
