@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from hondo.cli import main
 
 COMMANDS: Final = [
-    *("classify", "models", "serve", "train", "cross-validate", "summary", "evaluate", "report", "export"),
-    *("bench", "demo", "tour"),
+    *("classify", "models", "serve", "train", "cross-validate", "summary", "evaluate"),
+    *("report", "export", "import", "bench", "demo", "tour"),
 ]
 
 # Runs the command line as on an installation without these packages: the import system does not find them.
