@@ -182,7 +182,9 @@ async def test_a_full_queue_is_a_failure_that_says_when_to_come_again(slow: Slow
         call = stream_async(channel, HONDO, "ClassifyStream", ClassifyStreamResponse)(timeout=PATIENCE_S)
         await call.write(slow.request(0.3))
         assert best(await read(call)) == ["late"]  # from here on it is known how long a row takes
-        for _ in range(7):
+        await call.write(slow.request(1))
+        await asyncio.sleep(0.3)  # it has left the queue and runs, before the next ones come
+        for _ in range(6):
             await call.write(slow.request(0.3))
         await call.done_writing()
         outcomes = [await read(call) for _ in range(7)]
