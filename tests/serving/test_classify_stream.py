@@ -201,9 +201,11 @@ async def test_a_stream_that_is_left_frees_its_slots(slow: Slow, ending: str) ->
     async with grpc.aio.insecure_channel(slow.process.address) as channel:
         timeout_s = 1.0 if ending == "expired" else PATIENCE_S
         call = stream_async(channel, HONDO, "ClassifyStream", ClassifyStreamResponse)(timeout=timeout_s)
-        for run_s in (3, 100, 100, 100, 100):
-            await call.write(slow.request(run_s))
-        await asyncio.sleep(0.5)
+        await call.write(slow.request(3))
+        await asyncio.sleep(0.3)  # it has left the queue and runs, before the next ones come
+        for _ in range(4):
+            await call.write(slow.request(100))
+        await asyncio.sleep(0.3)
         assert await code_alone(channel, slow.request(0)) is grpc.StatusCode.RESOURCE_EXHAUSTED
         if ending == "cancelled":
             call.cancel()
