@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from export.precision import bias
+from export.precision import bias, scaling
 
 # What computes in 8 bits. Activation functions vanish into the rounding that follows them.
 _OPERATORS: Final = ("Conv", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "GlobalAveragePool")
@@ -34,7 +34,7 @@ def quantise(model: onnx.ModelProto, calibration: NDArray[Any]) -> onnx.ModelPro
     """
     with TemporaryDirectory(prefix="hondo-int8-") as folder, _quiet():
         full, plain, lowered = (Path(folder) / f"{name}.onnx" for name in ("full", "plain", "int8"))
-        onnx.save(model, full)
+        onnx.save(scaling.merge(model), full)
         quant_pre_process(full, plain, skip_symbolic_shape=True)
         onnx.save(bias.correct(onnx.load(plain), calibration), plain)
         quantize_static(
@@ -77,9 +77,7 @@ def _free_logits(model: onnx.ModelProto) -> None:
             softmax.input[0] = there.input[0]
             for node in (there, back):
                 model.graph.node.remove(node)
-    used = {name for node in model.graph.node for name in node.input}
-    for constant in [each for each in model.graph.initializer if each.name not in used]:
-        model.graph.initializer.remove(constant)
+    scaling.drop_unused(model.graph)
 
 
 @contextmanager
