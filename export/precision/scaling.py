@@ -60,7 +60,7 @@ def _replace(graph: GraphProto, taken: str, chain: list[NodeProto], constants: d
                 factor, shift = factor / constant, shift / constant
             case "Add":
                 shift = shift + constant
-            case "Sub":
+            case _:
                 shift = shift - constant
     given = chain[-1].output[0]
     place = list(graph.node).index(chain[0])
