@@ -1,6 +1,7 @@
 """The ground that training and serving stand on, and what users import: client, errors, artifact contract."""
 
+from hondo.answer import Answer
 from hondo.client import AsyncClient, Client
 from hondo.errors import HondoError
 
-__all__ = ["AsyncClient", "Client", "HondoError"]
+__all__ = ["Answer", "AsyncClient", "Client", "HondoError"]
