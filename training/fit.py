@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
@@ -21,6 +22,7 @@ from training.columns import Columns
 from training.data.batches import TrainingData, hold_out
 from training.data.dataset import Examples
 from training.initialisation import initialise
+from training.precision import Precision
 from training.progress import Progress
 
 
@@ -93,15 +95,53 @@ def unfilled() -> Iterator[None]:
 
 def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
     """Gives what trains a recipe's net."""
+    recipe = facts.recipe
+    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
+    return bare_trainer(
+        folder,
+        devices,
+        epochs=recipe.epochs,
+        numbers=precision.choose(recipe.precision, devices.accelerator),
+        max_gradient_norm=recipe.max_gradient_norm,
+        callbacks=[
+            # Validation and the checkpoints' `state_dict` have the average instead of the weights.
+            *averaging(recipe.average, recipe.epochs),
+            EarlyStopping(better, patience=recipe.patience_epochs),
+            Progress(VALIDATION_ERROR, "validation error"),
+            Explain(facts.plain(), VALIDATION_ERROR),
+            *checkpoints(folder, better, "min"),
+        ],
+    )
+
+
+def bare_trainer(
+    folder: Path,
+    devices: Devices,
+    *,
+    epochs: int,
+    numbers: Precision,
+    max_gradient_norm: float,
+    callbacks: list[Callback],
+) -> Trainer:
+    """Gives Lightning's trainer with what all trainings have in common.
+
+    Args:
+        folder: the run folder.
+        devices: what computes.
+        epochs: the most.
+        numbers: what it computes with.
+        max_gradient_norm: longest gradient, all weights together; 0 for any.
+        callbacks: what else happens.
+    """
     logs = folder / run.LOGS
     return Trainer(
         accelerator=devices.accelerator,
         devices=devices.devices,
         strategy=devices.strategy,
-        max_epochs=facts.recipe.epochs,
-        precision=precision.choose(facts.recipe.precision, devices.accelerator),
-        gradient_clip_val=facts.recipe.max_gradient_norm or None,
-        callbacks=_callbacks(facts, folder),
+        max_epochs=epochs,
+        precision=numbers,
+        gradient_clip_val=max_gradient_norm or None,
+        callbacks=[LearningRateMonitor("epoch"), *callbacks],
         logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
         deterministic=True,
         # Order hands each process its share.
@@ -115,17 +155,10 @@ def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
     )
 
 
-def _callbacks(facts: Facts, folder: Path) -> list[Callback]:
-    recipe = facts.recipe
-    checkpoints = folder / run.CHECKPOINTS
-    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
+def checkpoints(folder: Path, score: str, better: Literal["min", "max"]) -> list[Callback]:
+    """Gives what writes the best and the last epoch's checkpoints."""
+    place = folder / run.CHECKPOINTS
     return [
-        # Validation and the checkpoints' `state_dict` have the average instead of the weights.
-        *averaging(recipe.average, recipe.epochs),
-        EarlyStopping(better, patience=recipe.patience_epochs),
-        LearningRateMonitor("epoch"),
-        Progress(),
-        Explain(facts),
-        ModelCheckpoint(checkpoints, run.BEST, monitor=better, enable_version_counter=False),
-        ModelCheckpoint(checkpoints, run.LAST, save_on_train_epoch_end=True, enable_version_counter=False),
+        ModelCheckpoint(place, run.BEST, monitor=score, mode=better, enable_version_counter=False),
+        ModelCheckpoint(place, run.LAST, save_on_train_epoch_end=True, enable_version_counter=False),
     ]

@@ -8,16 +8,23 @@ import click
 from lightning.pytorch import Callback, LightningModule, Trainer
 from tqdm import tqdm  # type: ignore[import-untyped]  # has no stubs of its own
 
-from training.classifier import TRAIN_LOSS, VALIDATION_ERROR
+from training.classifier import TRAIN_LOSS
 
 # Where no terminal shows the bar, a line is printed no more often than this.
 _LINE_EVERY_S: Final = 10.0
 
 
 class Progress(Callback):
-    """One bar for the whole run, with the time that is left; plain lines where the output is no terminal."""
+    """One bar for the whole run, with the time that is left; plain lines where the output is no terminal.
 
-    def __init__(self) -> None:
+    Args:
+        score: a percentage, under the name by which it is logged.
+        called: what people call it.
+    """
+
+    def __init__(self, score: str, called: str) -> None:
+        self._score = score
+        self._called = called
         self._bar: tqdm | None = None
         self._last_line_s = time.monotonic()
 
@@ -42,7 +49,7 @@ class Progress(Callback):
             return
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         figures = trainer.callback_metrics
-        scores = f"loss {figures[TRAIN_LOSS]:.4f}, validation error {figures[VALIDATION_ERROR]:.2f} %"
+        scores = f"loss {figures[TRAIN_LOSS]:.4f}, {self._called} {figures[self._score]:.2f} %"
         if self._bar is not None:
             self._bar.set_description(f"{epoch}, {scores}")
         elif time.monotonic() - self._last_line_s >= _LINE_EVERY_S:
