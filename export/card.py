@@ -13,6 +13,8 @@ from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest
 
 FILE: Final = "README.md"
 
+_UNTOLD: Final = "What the weights were trained on was not told."
+
 
 def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) -> str:
     """Gives the card as Markdown.
@@ -24,19 +26,21 @@ def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) 
     """
     task, made = manifest.classification, manifest.provenance
     sections = {
-        f"# {manifest.name}": f"{manifest.summary}\n\n{_overview(manifest)}",
+        f"# {manifest.name}": f"{manifest.summary}\n\n{overview(manifest)}",
         "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} {_example(task)}\n```",
         "## Input and output": _tensors(task),
-        "## Scores": _scores(manifest.scores),
-        "## Data": "\n".join(_data(source) for source in made.data) or "What the weights were trained on was not told.",
-        **({"## Weights": _weights(made)} if made.HasField("weights") else {"## Training": _training(made)}),
+        "## Scores": score_table(manifest.scores),
+        "## Data": "\n".join(data_line(source) for source in made.data)
+        or _UNTOLD,
+        **({"## Weights": weights_part(made)} if made.HasField("weights") else {"## Training": training_part(made)}),
         "## Proof": _proof(candidate, parity),
         **({"## Precision": _precision(manifest.precision)} if manifest.HasField("precision") else {}),
     }
     return "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items()) + "\n"
 
 
-def _overview(manifest: Manifest) -> str:
+def overview(manifest: Manifest) -> str:
+    """Gives the table of what the model is."""
     made = manifest.provenance
     rows = [
         ("Version", str(manifest.version)),
@@ -45,7 +49,7 @@ def _overview(manifest: Manifest) -> str:
         ("Exported", made.created_at),
         ("Code", f"commit `{made.git_commit}`" if made.git_commit else "outside git"),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _example(task: Classification) -> str:
@@ -102,7 +106,8 @@ def _rule(image: ImageInput) -> str:
     return f"{image.height} pixels high and {image.width} wide, {colour}: {how} ({kernel})."
 
 
-def _scores(scores: Iterable[Score]) -> str:
+def score_table(scores: Iterable[Score]) -> str:
+    """Gives the table of what was measured."""
     rows = [
         (
             score.metric,
@@ -112,22 +117,25 @@ def _scores(scores: Iterable[Score]) -> str:
         )
         for score in scores
     ]
-    return _table(("What", "Value", "On", "Examples"), rows) if rows else "None were measured."
+    return table(("What", "Value", "On", "Examples"), rows) if rows else "None were measured."
 
 
-def _data(source: DataSource) -> str:
+def data_line(source: DataSource) -> str:
+    """Gives the item of a list of data sets."""
     return f"- **{source.name}**, from {source.origin}. Terms: {source.terms}"
 
 
-def _training(made: Provenance) -> str:
-    return f"Seed {made.seed}, with {_versions(made)}.\n\n{_settings(made)}"
+def training_part(made: Provenance) -> str:
+    """Says how the model was trained here."""
+    return f"Seed {made.seed}, with {_versions(made)}.\n\n{settings_part(made)}"
 
 
-def _weights(made: Provenance) -> str:
+def weights_part(made: Provenance) -> str:
+    """Says whose weights the model has."""
     weights = made.weights
     return (
         f"{weights.origin}. Terms: {weights.terms}\n\n"
-        f"`{weights.file}`, sha256 `{weights.sha256}`, imported with {_versions(made)}.\n\n{_settings(made)}"
+        f"`{weights.file}`, sha256 `{weights.sha256}`, imported with {_versions(made)}.\n\n{settings_part(made)}"
     )
 
 
@@ -135,7 +143,8 @@ def _versions(made: Provenance) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(made.library_versions.items()))
 
 
-def _settings(made: Provenance) -> str:
+def settings_part(made: Provenance) -> str:
+    """Gives the settings as JSON."""
     return f"```json\n{json.dumps(json.loads(made.recipe), indent=2, ensure_ascii=False)}\n```"
 
 
@@ -158,7 +167,8 @@ def _precision(precision: Precision) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Gives a table as Markdown."""
     return "\n".join(_row(cells) for cells in (heads, ["---"] * len(heads), *rows))
 
 

@@ -11,8 +11,12 @@ from typing import Final
 import onnx
 import onnxruntime
 import onnxscript
+import torch
+from torch import nn
 
 from protos.manifest_pb2 import DataSource, Provenance, Weights
+from training.edges.run import EdgeRun
+from training.fixed import FixedRecipe
 from training.run import Run
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
@@ -24,6 +28,23 @@ def of_run(run: Run) -> Provenance:
     """Gives the provenance of a model that was trained here and is exported now."""
     trained = Provenance(source=run.source, data=run.data, seed=run.seed, parameters=run.parameters)
     return _now(trained, run.recipe, run.library_versions)
+
+
+def of_edges(run: EdgeRun) -> Provenance:
+    """Gives the provenance of an edge detector that was trained here and is exported now."""
+    facts = run.facts
+    trained = Provenance(source=facts.recipe.source, data=facts.data, seed=facts.seed, parameters=_numbers(run.net))
+    return _now(trained, facts.recipe.settings(), run.library_versions)
+
+
+def of_fixed(recipe: FixedRecipe) -> Provenance:
+    """Gives the provenance of a model that had nothing to learn."""
+    settings = {"name": recipe.name, "net": recipe.net}
+    return _now(Provenance(source=recipe.source), settings, {"torch": torch.__version__})
+
+
+def _numbers(net: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def of_import(

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, validate_call
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from torch import nn
 
-from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import EdgeDetection
 from training.averaging import Average
 from training.inputs import STRICT
 from training.optimizers import Optimizer
 from training.schedules import Schedule
-from training.settings import changed, faults
+from training.settings import changed, made, restored
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -94,11 +93,7 @@ class EdgeRecipe:
         Raises:
             InvalidRequest: it has no such setting.
         """
-        try:
-            net: nn.Module = validate_call(config=_ANY_TYPE)(self.build)(**self.net)
-        except ValidationError as error:
-            raise InvalidRequest(f"{self.name} cannot be built with these settings: {faults(error, 'net.')}") from error
-        return net
+        return made(self)
 
     def task(self) -> EdgeDetection:
         """Gives what the manifest says of it."""
@@ -115,19 +110,7 @@ class EdgeRecipe:
         Raises:
             InvalidRequest: there is no such setting, or it does not take the value.
         """
-        return self.with_settings(changed(self.settings(), assignments))
-
-    def with_settings(self, plain: Mapping[str, Any]) -> "EdgeRecipe":
-        """Gives the recipe of these settings, its net built as this one's.
-
-        Raises:
-            InvalidRequest: it has no such settings.
-        """
-        try:
-            return _ADAPTER.validate_python({**plain, "build": self.build})
-        except ValidationError as error:
-            raise InvalidRequest(f"the recipe {self.name} does not take these settings: {faults(error)}") from error
+        return restored(self, changed(self.settings(), assignments))
 
 
-_ANY_TYPE: Final = ConfigDict(arbitrary_types_allowed=True)
 _ADAPTER: Final[TypeAdapter[EdgeRecipe]] = TypeAdapter(EdgeRecipe)
