@@ -49,7 +49,7 @@ def _finish_prefill(
     """Adds the outputs, without what lies beyond a row's length."""
     column = nodes.whole(1)
     count_N1 = nodes.one("Unsqueeze", count_N, column)
-    read = nodes.one("Squeeze", nodes.one("Slice", nodes.one("Shape", signature.TOKENS), column, nodes.whole(2)))
+    read = nodes.one("Squeeze", nodes.one("Slice", nodes.one("Shape", TOKENS), column, nodes.whole(2)))
     place_R = nodes.one("Range", nodes.scalar(0), nodes.one("Sub", read, nodes.scalar(1)), nodes.scalar(1))
     within = nodes.one("Less", place_R, count_N1)
     masked_NR = nodes.one("Where", within, log_probability_NR, nodes.real(0))

@@ -39,11 +39,11 @@ class Nodes:
         """Gives the constant f32 of a number, a scalar."""
         return self.weights(f"f32_{number:g}", np.array(number, np.float32))
 
-    def one(self, kind: str, *inputs: str, **attributes: object) -> str:
+    def one(self, kind: str, *inputs: str, **attributes: Any) -> str:
         """Adds a node with one output; gives its name."""
         return self.several(kind, 1, *inputs, **attributes)[0]
 
-    def several(self, kind: str, count: int, *inputs: str, **attributes: object) -> list[str]:
+    def several(self, kind: str, count: int, *inputs: str, **attributes: Any) -> list[str]:
         """Adds a node with several outputs; gives their names."""
         name = f"{kind}_{len(self._nodes)}"
         outputs = [name] if count == 1 else [f"{name}_{number}" for number in range(count)]

@@ -14,13 +14,13 @@ PREFILL: Final = "prefill"
 STEP: Final = "step"
 
 LENGTH: Final = "length"
-TOKEN: Final = "token"
+TOKEN: Final = "token"  # noqa: S105  a token of text, no secret
 TEMPERATURE: Final = "temperature"
 TOP_K: Final = "top_k"
 TOP_P: Final = "top_p"
 UNIFORM: Final = "uniform"
 LOG_PROBABILITY: Final = "log_probability"
-NEXT_TOKEN: Final = "next_token"
+NEXT_TOKEN: Final = "next_token"  # noqa: S105  likewise
 
 # Tokens that one run of "step" writes: more of them share the cost of a run, but make others wait for longer.
 STEPS: Final = 4

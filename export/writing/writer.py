@@ -1,0 +1,73 @@
+"""The two graphs of a net that writes, run by the session that serves.
+
+Legend: N batch, T tokens, K tokens a run of "step" writes, L layers, H units of a layer.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.signature import TOKENS
+from export.writing import signature
+from export.writing.written import Controls, Floats, Written
+from serving.session import Session
+
+
+class Writer:
+    """A "prefill" and a "step" that belong together."""
+
+    def __init__(self, prefill: Session, step: Session) -> None:
+        self.prefill = prefill
+        self.step = step
+        self.states = [each for each in step.inputs if each.name.startswith("state_")]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Writer":
+        """Loads the graphs of an artifact.
+
+        Raises:
+            InvalidArtifact: one of them does not load.
+        """
+        return cls(*(Session.open(folder / f"{role}.onnx") for role in (signature.PREFILL, signature.STEP)))
+
+    def read(
+        self, tokens_NT: NDArray[np.int64], length_N: NDArray[np.int64], before: Sequence[Floats]
+    ) -> tuple[Floats, list[Floats]]:
+        """Gives log_probability_NT and the state after a text."""
+        feeds = {TOKENS: tokens_NT, signature.LENGTH: length_N, **self._named(before)}
+        outputs = self.prefill.run(feeds)
+        return _floats(outputs[signature.LOG_PROBABILITY]), self._after(outputs)
+
+    def write(self, token_N: NDArray[np.int64], before: Sequence[Floats], how: Controls) -> Written:
+        """Writes as many tokens as there are numbers for, a multiple of K."""
+        steps = self.step.inputs[-1].shape[1]
+        assert isinstance(steps, int), "K is fixed"
+        tokens, log_probabilities, state = [], [], list(before)
+        for start in range(0, how.uniform_NT.shape[1], steps):
+            outputs = self.step.run(
+                {
+                    signature.TOKEN: token_N,
+                    **self._named(state),
+                    signature.TEMPERATURE: how.temperature_N,
+                    signature.TOP_K: how.top_k_N,
+                    signature.TOP_P: how.top_p_N,
+                    signature.UNIFORM: np.ascontiguousarray(how.uniform_NT[:, start : start + steps]),
+                }
+            )
+            tokens.append(outputs[signature.NEXT_TOKEN].astype(np.int64))
+            log_probabilities.append(_floats(outputs[signature.LOG_PROBABILITY]))
+            state, token_N = self._after(outputs), np.ascontiguousarray(tokens[-1][:, -1])
+        return Written(np.concatenate(tokens, axis=1), np.concatenate(log_probabilities, axis=1), state)
+
+    def _named(self, state: Sequence[Floats]) -> dict[str, NDArray[Any]]:
+        return dict(zip((each.name for each in self.states), state, strict=True))
+
+    def _after(self, outputs: dict[str, NDArray[np.generic]]) -> list[Floats]:
+        return [_floats(outputs[f"next_{each.name}"]) for each in self.states]
+
+
+def _floats(array: NDArray[np.generic]) -> Floats:
+    return array.astype(np.float32, copy=False)
