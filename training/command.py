@@ -172,9 +172,7 @@ def _finish_text(folder: Path, text: Corpus, seconds: float) -> None:
     results = text_run.finish(folder, text, seconds)
     click.echo(f"trained in {_duration(seconds)}; epoch {results.best_epoch} was the best")
     nats, bits = results.scores
-    click.echo(
-        f"validation loss  {nats.value:.4f} nats, {bits.value:.4f} bits a character ({nats.samples:,} characters)"
-    )
+    click.echo(f"validation loss  {nats.value:.4f} nats ({bits.value:.4f} bits) a character, of {nats.samples:,}")
 
 
 @rank_zero_only
