@@ -14,13 +14,14 @@ import onnxscript
 
 from protos.manifest_pb2 import DataSource, Provenance, Weights
 from training.run import Run
+from training.text_run import TextRun
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 # What decides how a model comes out: a changed page of documentation does not make a commit dirty.
 _CODE: Final = ("protos", "hondo", "training", "export", "serving", "pyproject.toml")
 
 
-def of_run(run: Run) -> Provenance:
+def of_run(run: Run | TextRun) -> Provenance:
     """Gives the provenance of a model that was trained here and is exported now."""
     trained = Provenance(source=run.source, data=run.data, seed=run.seed, parameters=run.parameters)
     return _now(trained, run.recipe, run.library_versions)

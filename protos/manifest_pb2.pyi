@@ -8,13 +8,15 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("name", "version", "summary", "graphs", "golden", "classification", "provenance", "scores", "precision")
+    __slots__ = ("name", "version", "summary", "graphs", "golden", "weights", "classification", "text_generation", "provenance", "scores", "precision")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     GRAPHS_FIELD_NUMBER: _ClassVar[int]
     GOLDEN_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_GENERATION_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
@@ -23,11 +25,13 @@ class Manifest(_message.Message):
     summary: str
     graphs: _containers.RepeatedCompositeFieldContainer[Graph]
     golden: File
+    weights: File
     classification: Classification
+    text_generation: TextGeneration
     provenance: Provenance
     scores: _containers.RepeatedCompositeFieldContainer[Score]
     precision: Precision
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., weights: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., text_generation: _Optional[_Union[TextGeneration, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class Graph(_message.Message):
     __slots__ = ("role", "file")
@@ -56,6 +60,14 @@ class Classification(_message.Message):
     table: TableInput
     labels: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, image: _Optional[_Union[ImageInput, _Mapping]] = ..., text: _Optional[_Union[TextInput, _Mapping]] = ..., table: _Optional[_Union[TableInput, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TextGeneration(_message.Message):
+    __slots__ = ("vocabulary", "start")
+    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    vocabulary: _containers.RepeatedScalarFieldContainer[str]
+    start: int
+    def __init__(self, vocabulary: _Optional[_Iterable[str]] = ..., start: _Optional[int] = ...) -> None: ...
 
 class TextInput(_message.Message):
     __slots__ = ("tokenizer", "vocabulary", "length")
