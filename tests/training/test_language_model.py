@@ -51,11 +51,12 @@ def test_gradient_ends_where_the_window_began(model: LanguageModel) -> None:
     """A window's gradient is that of its own characters, from a state that is given."""
     model.training_step(TOKENS_NT[:, :5])
     _, state = model.net(TOKENS_NT[:, :4])
-    model.training_step(TOKENS_NT[:, 4:9]).backward()
+    model.training_step(TOKENS_NT[:, 4:9]).backward()  # type: ignore[no-untyped-call]
     found = [weights.grad.clone() for weights in model.net.parameters() if weights.grad is not None]
     model.zero_grad()
     logits_NTV, _ = model.net(TOKENS_NT[:, 4:8], tuple(part.detach() for part in state))
-    functional.cross_entropy(logits_NTV.flatten(0, 1), TOKENS_NT[:, 5:9].flatten()).backward()
+    value = functional.cross_entropy(logits_NTV.flatten(0, 1), TOKENS_NT[:, 5:9].flatten())
+    value.backward()  # type: ignore[no-untyped-call]
     expected = [weights.grad for weights in model.net.parameters()]
     assert len(found) == len(expected)
     for mine, theirs in zip(found, expected, strict=True):
