@@ -13,8 +13,6 @@ from protos.manifest_pb2 import Classification, DataSource, ImageInput, Manifest
 
 FILE: Final = "README.md"
 
-_UNTOLD: Final = "What the weights were trained on was not told."
-
 
 def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) -> str:
     """Gives the card as Markdown.
@@ -29,10 +27,9 @@ def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) 
         f"# {manifest.name}": f"{manifest.summary}\n\n{overview(manifest)}",
         "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} {_example(task)}\n```",
         "## Input and output": _tensors(task),
-        "## Scores": score_table(manifest.scores),
-        "## Data": "\n".join(data_line(source) for source in made.data)
-        or _UNTOLD,
-        **({"## Weights": weights_part(made)} if made.HasField("weights") else {"## Training": training_part(made)}),
+        "## Scores": scores(manifest.scores),
+        "## Data": "\n".join(data(source) for source in made.data) or "What the weights were trained on was not told.",
+        **({"## Weights": weights(made)} if made.HasField("weights") else {"## Training": training(made)}),
         "## Proof": _proof(candidate, parity),
         **({"## Precision": _precision(manifest.precision)} if manifest.HasField("precision") else {}),
     }
@@ -40,7 +37,7 @@ def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) 
 
 
 def overview(manifest: Manifest) -> str:
-    """Gives the table of what the model is."""
+    """Gives the table of a model's main facts."""
     made = manifest.provenance
     rows = [
         ("Version", str(manifest.version)),
@@ -106,7 +103,7 @@ def _rule(image: ImageInput) -> str:
     return f"{image.height} pixels high and {image.width} wide, {colour}: {how} ({kernel})."
 
 
-def score_table(scores: Iterable[Score]) -> str:
+def scores(measured: Iterable[Score]) -> str:
     """Gives the table of what was measured."""
     rows = [
         (
@@ -115,27 +112,27 @@ def score_table(scores: Iterable[Score]) -> str:
             score.data,
             f"{score.samples:,}",
         )
-        for score in scores
+        for score in measured
     ]
     return table(("What", "Value", "On", "Examples"), rows) if rows else "None were measured."
 
 
-def data_line(source: DataSource) -> str:
-    """Gives the item of a list of data sets."""
+def data(source: DataSource) -> str:
+    """Gives the line of a data set."""
     return f"- **{source.name}**, from {source.origin}. Terms: {source.terms}"
 
 
-def training_part(made: Provenance) -> str:
-    """Says how the model was trained here."""
-    return f"Seed {made.seed}, with {_versions(made)}.\n\n{settings_part(made)}"
+def training(made: Provenance) -> str:
+    """Says how the weights were trained."""
+    return f"Seed {made.seed}, with {_versions(made)}.\n\n{settings(made)}"
 
 
-def weights_part(made: Provenance) -> str:
+def weights(made: Provenance) -> str:
     """Says whose weights the model has."""
-    weights = made.weights
+    given = made.weights
     return (
-        f"{weights.origin}. Terms: {weights.terms}\n\n"
-        f"`{weights.file}`, sha256 `{weights.sha256}`, imported with {_versions(made)}.\n\n{settings_part(made)}"
+        f"{given.origin}. Terms: {given.terms}\n\n"
+        f"`{given.file}`, sha256 `{given.sha256}`, imported with {_versions(made)}.\n\n{settings(made)}"
     )
 
 
@@ -143,7 +140,7 @@ def _versions(made: Provenance) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(made.library_versions.items()))
 
 
-def settings_part(made: Provenance) -> str:
+def settings(made: Provenance) -> str:
     """Gives the settings as JSON."""
     return f"```json\n{json.dumps(json.loads(made.recipe), indent=2, ensure_ascii=False)}\n```"
 
@@ -168,7 +165,7 @@ def _precision(precision: Precision) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Gives a table as Markdown."""
+    """Gives a table in Markdown."""
     return "\n".join(_row(cells) for cells in (heads, ["---"] * len(heads), *rows))
 
 

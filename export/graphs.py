@@ -14,6 +14,9 @@ from export import signature
 from hondo.artifact import Tensors
 from training.losses import widened
 
+# Side of a picture that every net takes.
+_SMALLEST_PX: Final = 16
+
 
 class ClassifierGraph(nn.Module):
     """A classifier from what a request brings to probabilities, in evaluation mode."""
@@ -42,18 +45,20 @@ class EdgeGraph(nn.Module):
 
     Args:
         front: image u8[N,H,W,C] to what the net takes.
-        net: gives maps f32[N,M,H,W] from 0 to 1, the one that counts last.
-        sides: S, how many maps come before it.
+        net: gives maps f32[N,M,H,W] from 0 to 1: those of several scales, if any, then the one that counts.
+        channels: C.
     """
 
     author: Final = "PyTorch"
 
-    def __init__(self, front: nn.Module, net: nn.Module, sides: int) -> None:
+    def __init__(self, front: nn.Module, net: nn.Module, channels: int) -> None:
         super().__init__()
         self.front = front
         self.net = net
-        self.gives = signature.gives_edges(sides)
         self.eval()
+        with torch.inference_mode():
+            maps = net(front(torch.zeros(1, _SMALLEST_PX, _SMALLEST_PX, channels, dtype=torch.uint8))).shape[1]
+        self.gives = signature.gives_edges(maps - 1)
 
     def forward(self, image_NHWC: Tensor) -> tuple[Tensor, ...]:
         """Gives edges f32[N,H,W] and, where there are any, side_edges f32[N,S,H,W]."""

@@ -42,7 +42,7 @@ def facts(manifest: Manifest) -> dict[str, str]:
     fields = json_format.MessageToDict(
         manifest, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
-    for files in ("graphs", "golden"):
+    for files in ("graphs", "golden", "weights"):
         fields.pop(files, None)
     task = manifest.WhichOneof("task")
     assert task is not None, "a model without a task has no facts to tell"

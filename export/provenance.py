@@ -12,19 +12,19 @@ import onnx
 import onnxruntime
 import onnxscript
 import torch
-from torch import nn
 
 from protos.manifest_pb2 import DataSource, Provenance, Weights
 from training.edges.run import EdgeRun
 from training.fixed import FixedRecipe
 from training.run import Run
+from training.text_run import TextRun
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 # What decides how a model comes out: a changed page of documentation does not make a commit dirty.
 _CODE: Final = ("protos", "hondo", "training", "export", "serving", "pyproject.toml")
 
 
-def of_run(run: Run) -> Provenance:
+def of_run(run: Run | TextRun) -> Provenance:
     """Gives the provenance of a model that was trained here and is exported now."""
     trained = Provenance(source=run.source, data=run.data, seed=run.seed, parameters=run.parameters)
     return _now(trained, run.recipe, run.library_versions)
@@ -33,7 +33,7 @@ def of_run(run: Run) -> Provenance:
 def of_edges(run: EdgeRun) -> Provenance:
     """Gives the provenance of an edge detector that was trained here and is exported now."""
     facts = run.facts
-    trained = Provenance(source=facts.recipe.source, data=facts.data, seed=facts.seed, parameters=_numbers(run.net))
+    trained = Provenance(source=facts.recipe.source, data=facts.data, seed=facts.seed, parameters=run.parameters)
     return _now(trained, facts.recipe.settings(), run.library_versions)
 
 
@@ -41,10 +41,6 @@ def of_fixed(recipe: FixedRecipe) -> Provenance:
     """Gives the provenance of a model that had nothing to learn."""
     settings = {"name": recipe.name, "net": recipe.net}
     return _now(Provenance(source=recipe.source), settings, {"torch": torch.__version__})
-
-
-def _numbers(net: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def of_import(

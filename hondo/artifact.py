@@ -68,7 +68,8 @@ def read(folder: Path) -> Artifact:
     roles = [graph.role for graph in manifest.graphs]
     if len(set(roles)) != len(roles):
         raise InvalidArtifact(f"{folder / MANIFEST} gives one role to several graphs: {', '.join(map(repr, roles))}")
-    for file in (*(graph.file for graph in manifest.graphs), manifest.golden):
+    shared = [manifest.weights] if manifest.HasField("weights") else []
+    for file in (*(graph.file for graph in manifest.graphs), manifest.golden, *shared):
         _check_file(folder, file)
     return Artifact(folder, manifest)
 

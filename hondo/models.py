@@ -30,13 +30,13 @@ def _describe(model: Model) -> str:
     if model.HasField("manifest"):
         lines.append(f"  {model.manifest.summary}")
         lines.append(f"  takes {_takes(model.manifest)}")
-        lines += [f"  {score.metric} {score.value:g} {score.unit} on {score.data}" for score in model.manifest.scores]
+        lines += [f"  {score.metric} {score.value:.4g} {score.unit} on {score.data}" for score in model.manifest.scores]
     if model.manifest.HasField("precision"):
         precision = model.manifest.precision
         lines.append(
             f"  {precision.name}: {precision.speed_ratio:.1f} times fp32's speed at batch {precision.batch} on "
-            f"{precision.machine}; {precision.lowered.metric} {precision.lowered.value:g} {precision.lowered.unit}, "
-            f"fp32's {precision.full.value:g} {precision.full.unit}"
+            f"{precision.machine}; {precision.lowered.metric} {precision.lowered.value:.3g} {precision.lowered.unit}, "
+            f"fp32's {precision.full.value:.3g} {precision.full.unit}"
         )
     for graph in model.graphs:
         inputs = ", ".join(_tensor(tensor) for tensor in graph.inputs)

@@ -1,7 +1,7 @@
 """What a checkpoint says beside its weights: all that rebuilds the net, in plain types that unpickle no code."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -12,9 +12,10 @@ from google.protobuf import json_format
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from hondo.errors import InvalidArtifact
-from protos.manifest_pb2 import Classification, DataSource
-from training.classifier import VALIDATION_ERROR
-from training.recipe import Recipe, from_settings
+from protos.manifest_pb2 import Classification, DataSource, TextGeneration
+from training.classifier import VALIDATION_ERROR, VALIDATION_LOSS
+from training.inputs import Characters
+from training.recipe import Recipe, Task, from_settings
 
 _KEY: Final = "hondo"
 _DIFFERENCES_SAID: Final = 10
@@ -26,7 +27,7 @@ class Facts:
     """What a run was started with."""
 
     recipe: Recipe
-    task: Classification
+    task: Task
     data: tuple[DataSource, ...]
     seed: int
 
@@ -41,9 +42,11 @@ class Facts:
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Facts:
+    recipe = from_settings(plain["recipe"])
+    task = TextGeneration() if isinstance(recipe.input, Characters) else Classification()
     return Facts(
-        recipe=from_settings(plain["recipe"]),
-        task=json_format.ParseDict(plain["task"], Classification()),
+        recipe=recipe,
+        task=json_format.ParseDict(plain["task"], task),
         data=tuple(json_format.ParseDict(source, DataSource()) for source in plain["data"]),
         seed=plain["seed"],
     )
@@ -54,20 +57,21 @@ class Explain(Callback):
 
     Args:
         plain: JSON types.
-        score: under which name it is logged, and written.
+        scores: under which names they are logged, and written where they are.
     """
 
-    def __init__(self, plain: Mapping[str, Any], score: str) -> None:
+    def __init__(self, plain: Mapping[str, Any], scores: Sequence[str]) -> None:
         self._plain = plain
-        self._score = score
+        self._scores = scores
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the facts."""
+        figures = trainer.callback_metrics
         checkpoint[_KEY] = {
             **self._plain,
             "library_versions": {name: metadata.version(name) for name in _LIBRARIES},
             "epoch": trainer.current_epoch + 1,
-            self._score: trainer.callback_metrics[self._score].item(),
+            **{name: figures[name].item() for name in self._scores if name in figures},
         }
 
 
@@ -79,12 +83,15 @@ class Checkpoint:
     library_versions: Mapping[str, str]
     # How many epochs of training it is the result of.
     epoch: int
-    validation_error_percent: float
-    # Parameters and buffers of `Classifier` by name.
+    # Of a classifier.
+    validation_error_percent: float | None
+    # Nats an example; older checkpoints do not say.
+    validation_loss: float | None
+    # Parameters and buffers of `Classifier` or `LanguageModel` by name.
     weights: Mapping[str, torch.Tensor]
 
     def weights_of(self, part: str) -> dict[str, torch.Tensor]:
-        """Gives the weights of one of the classifier's modules."""
+        """Gives the weights of one of the module's parts."""
         return weights_of(self.weights, part)
 
 
@@ -99,7 +106,8 @@ def read(path: Path) -> Checkpoint:
         facts=_from_plain(plain),
         library_versions=plain["library_versions"],
         epoch=plain["epoch"],
-        validation_error_percent=plain[VALIDATION_ERROR],
+        validation_error_percent=plain.get(VALIDATION_ERROR),
+        validation_loss=plain.get(VALIDATION_LOSS),
         weights=weights,
     )
 

@@ -14,7 +14,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from protos.manifest_pb2 import Classification
 from training.augment import WordDropout, augment
-from training.inputs import Image, Table, Text, front
+from training.inputs import Characters, Image, Table, Text, front
 from training.losses import loss, widened
 from training.optimizers import optimizer
 from training.pixels import Pixels
@@ -115,5 +115,5 @@ def _augmentation(recipe: Recipe) -> nn.Module:
             return augment(recipe.augmentation, settings.height, settings.width, settings.channels)
         case Text():
             return WordDropout(recipe.augmentation.word_dropout)
-        case Table():
+        case Table() | Characters():
             return nn.Identity()

@@ -2,16 +2,20 @@
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from lightning.pytorch.utilities import rank_zero_only
 
-from training import checkpoint, options, recipe, run
+from training import checkpoint, options, recipe, run, text_run
 from training.checkpoint import Facts
+from training.data import corpus
 from training.data.choice import better, choose
+from training.data.corpus import Corpus
 from training.data.dataset import DataSet, Examples, Raw
-from training.fit import Devices, fit
+from training.fit import Devices, fit, fit_writer
+from training.inputs import Characters
 from training.recipe import Recipe
 from training.report import report
 
@@ -55,24 +59,65 @@ def train(
     if only_settings:
         click.echo(json.dumps(settings.settings(), indent=2, ensure_ascii=False))
         return
-    folder = out or Path("runs") / model
-    data_set = choose(data, settings, skip_corrupt=skip_corrupt)
+    place = _Place(
+        folder=out or Path("runs") / model,
+        seed=seed,
+        resume=resume,
+        overwrite=overwrite,
+        devices=Devices(accelerator=accelerator, devices=devices, strategy=strategy),
+    )
+    if isinstance(settings.input, Characters):
+        _train_writer(settings, corpus.read(data, settings.validation), place)
+    else:
+        _train_classifier(settings, choose(data, settings, skip_corrupt=skip_corrupt), place)
+        if with_report:
+            _draw(place.folder)
+    _conclude(place.folder)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where and how a run goes."""
+
+    folder: Path
+    seed: int
+    resume: bool
+    overwrite: bool
+    devices: Devices
+
+    def last(self, facts: Facts) -> Path | None:
+        """Gives the checkpoint to go on from; without one, the folder has room for a new run."""
+        last = _resumable(self.folder, facts) if self.resume else None
+        if last is None:
+            _check_room(self.folder, self.overwrite)
+        return last
+
+    def clear(self, last: Path | None) -> None:
+        """Removes an old run, unless it is gone on with."""
+        if last is None:
+            rank_zero_only(run.clear)(self.folder)
+
+
+def _train_classifier(settings: Recipe, data_set: DataSet[Raw], place: _Place) -> None:
     task = data_set.task(settings.input)
-    facts = Facts(recipe=settings, task=task, data=(data_set.source,), seed=seed)
-    last = _resumable(folder, facts) if resume else None
-    if last is None:
-        _check_room(folder, overwrite)
+    facts = Facts(recipe=settings, task=task, data=(data_set.source,), seed=place.seed)
+    last = place.last(facts)
     _introduce(settings, data_set)
     started_s = time.monotonic()
-    used = Devices(accelerator=accelerator, devices=devices, strategy=strategy)
     train_examples, test_examples = data_set.fit(task)
-    if last is None:
-        rank_zero_only(run.clear)(folder)
-    fit(facts, train_examples, folder, used, last)
-    _finish(folder, data_set, test_examples, time.monotonic() - started_s)
-    if with_report:
-        _draw(folder)
-    _conclude(folder)
+    place.clear(last)
+    fit(facts, train_examples, place.folder, place.devices, last)
+    _finish(place.folder, data_set, test_examples, time.monotonic() - started_s)
+
+
+def _train_writer(settings: Recipe, text: Corpus, place: _Place) -> None:
+    facts = Facts(recipe=settings, task=text.task, data=(text.source,), seed=place.seed)
+    last = place.last(facts)
+    _introduce_text(settings, text)
+    started_s = time.monotonic()
+    place.clear(last)
+    fit_writer(facts, text, place.folder, place.devices, last)
+    _finish_text(place.folder, text, time.monotonic() - started_s)
 
 
 @rank_zero_only
@@ -103,6 +148,16 @@ def _introduce(settings: Recipe, data_set: DataSet[Raw]) -> None:
 
 
 @rank_zero_only
+def _introduce_text(settings: Recipe, text: Corpus) -> None:
+    click.echo(f"model  {settings.name}: {settings.source}")
+    click.echo(f"data   {text.source.name}: {text.source.origin}")
+    click.echo(
+        f"       {len(text.train_T):,} characters to train on, {len(text.task.vocabulary)} different ones; "
+        f"the last {len(text.validation_T):,} to validate with"
+    )
+
+
+@rank_zero_only
 def _finish(folder: Path, data_set: DataSet[Raw], test: Examples, seconds: float) -> None:
     results = run.finish(folder, test, data_set.test, seconds)
     click.echo(f"trained in {_duration(seconds)}; epoch {results.best_epoch} was the best")
@@ -110,6 +165,14 @@ def _finish(folder: Path, data_set: DataSet[Raw], test: Examples, seconds: float
     for score in results.scores:
         wrong = round(score.value * score.samples / 100)
         click.echo(f"test {score.metric:<11} {score.value:.2f} % ({wrong} of {score.samples:,}, {data_set.name})")
+
+
+@rank_zero_only
+def _finish_text(folder: Path, text: Corpus, seconds: float) -> None:
+    results = text_run.finish(folder, text, seconds)
+    click.echo(f"trained in {_duration(seconds)}; epoch {results.best_epoch} was the best")
+    nats, bits = results.scores
+    click.echo(f"validation loss  {nats.value:.4f} nats ({bits.value:.4f} bits) a character, of {nats.samples:,}")
 
 
 @rank_zero_only

@@ -10,7 +10,7 @@ from typing import Final
 
 import click
 
-from protos.manifest_pb2 import Score
+from protos.manifest_pb2 import Classification, Score
 from training import checkpoint, options, recipe, run
 from training.checkpoint import Facts
 from training.data import folds as parts
@@ -124,6 +124,7 @@ def _score(plan: _Plan, fold: int) -> Score:
 
 def _train(facts: Facts, data: DataSet[Raw], folder: Path, devices: Devices) -> None:
     started_s = time.monotonic()
+    assert isinstance(facts.task, Classification), "data sets have this task"
     train, test = data.fit(facts.task)
     last = run.checkpoint_path(folder, run.LAST)
     if last.exists():

@@ -2,28 +2,34 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning.pytorch import Callback, Trainer, seed_everything
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils import deterministic
 
+from protos.manifest_pb2 import Classification, TextGeneration
 from training import precision, run
 from training.averaging import averaging
 from training.checkpoint import Explain, Facts
 from training.classifier import VALIDATION_ERROR, VALIDATION_LOSS, Classifier
 from training.columns import Columns
 from training.data.batches import TrainingData, hold_out
+from training.data.corpus import Corpus
 from training.data.dataset import Examples
+from training.data.streams import StreamData
 from training.initialisation import initialise
+from training.inputs import Characters
+from training.language_model import LanguageModel
 from training.precision import Precision
 from training.progress import Progress
+from training.specimens import Specimens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +54,35 @@ def fit(facts: Facts, train: Examples, folder: Path, devices: Devices, resume_fr
     with quiet(), unfilled():
         seed_everything(facts.seed)
         kept, validation = hold_out(train, facts.recipe.validation, facts.seed)
-        trainer(facts, folder, devices).fit(
-            untrained(facts, kept),
-            datamodule=TrainingData(kept, validation, facts.recipe.batch_size, facts.seed),
-            ckpt_path=resume_from,
-            weights_only=True,
-        )
+        data = TrainingData(kept, validation, facts.recipe.batch_size, facts.seed)
+        _run(trainer(facts, folder, devices), untrained(facts, kept), data, resume_from)
+
+
+def fit_writer(facts: Facts, corpus: Corpus, folder: Path, devices: Devices, resume_from: Path | None = None) -> None:
+    """Trains the recipe's net to write, as `fit` trains a classifier.
+
+    Raises:
+        MissingData: the text is too short for the recipe's windows.
+    """
+    recipe, task = facts.recipe, facts.task
+    assert isinstance(task, TextGeneration), "corpora have this task"
+    assert isinstance(recipe.input, Characters), "and are read by such recipes"
+    data = StreamData(corpus, recipe.batch_size, recipe.input.window, facts.seed)
+    with quiet(), unfilled():
+        seed_everything(facts.seed)
+        model = LanguageModel(recipe, task, facts.seed)
+        initialise(model.net, recipe.initialisation)
+        made = trainer(facts, folder, devices, [Specimens(task, facts.seed)])
+        _run(made, model, data, resume_from)
+
+
+def _run(made: Trainer, module: LightningModule, data: LightningDataModule, resume_from: Path | None) -> None:
+    made.fit(module, datamodule=data, ckpt_path=resume_from, weights_only=True)
 
 
 def untrained(facts: Facts, train: Examples) -> Classifier:
     """Gives the recipe's net with its first weights, its front measured on the examples to train on."""
+    assert isinstance(facts.task, Classification), "examples have this task"
     classifier = Classifier(facts.recipe, facts.task, facts.seed)
     initialise(classifier.net, facts.recipe.initialisation)
     if isinstance(classifier.front, Columns):
@@ -93,8 +118,15 @@ def unfilled() -> Iterator[None]:
         deterministic.fill_uninitialized_memory = before  # type: ignore[attr-defined]
 
 
-def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
-    """Gives what trains a recipe's net."""
+def trainer(facts: Facts, folder: Path, devices: Devices, more: Sequence[Callback] = ()) -> Trainer:
+    """Gives what trains a recipe's net.
+
+    Args:
+        facts: recipe, task and seed.
+        folder: the run folder.
+        devices: what computes.
+        more: what else is told of the training's course.
+    """
     recipe = facts.recipe
     better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
     return bare_trainer(
@@ -107,9 +139,10 @@ def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
             # Validation and the checkpoints' `state_dict` have the average instead of the weights.
             *averaging(recipe.average, recipe.epochs),
             EarlyStopping(better, patience=recipe.patience_epochs),
-            Progress(VALIDATION_ERROR, "validation error"),
-            Explain(facts.plain(), VALIDATION_ERROR),
+            Progress(),
+            Explain(facts.plain(), (VALIDATION_LOSS, VALIDATION_ERROR)),
             *checkpoints(folder, better, "min"),
+            *more,
         ],
     )
 

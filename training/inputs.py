@@ -64,15 +64,24 @@ class Table:
     kind: Literal["table"] = "table"
 
 
-Input = Annotated[Image | Text | Table, Field(discriminator="kind")]
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Characters:
+    """A text to write on from, a character a token; the vocabulary comes from the training data."""
+
+    kind: Literal["characters"] = "characters"
+    # T: errors are traced back over so many characters (Williams and Peng 1990); what is remembered goes on beyond.
+    window: Annotated[int, Field(ge=1)]
 
 
-def front(settings: Image | Text | Table, task: Classification) -> nn.Module:
-    """Gives the module between the graph's input and the net."""
+Input = Annotated[Image | Text | Table | Characters, Field(discriminator="kind")]
+
+
+def front(settings: Image | Text | Table | Characters, task: Classification) -> nn.Module:
+    """Gives the module between the graph's input and a classifier's net."""
     match settings:
         case Image():
             return Pixels(settings.mean, settings.std, settings.bright_on_dark)
-        case Text():
+        case Text() | Characters():
             return nn.Identity()
         case Table():
             return Columns(len(task.table.columns))

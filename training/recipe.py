@@ -4,7 +4,7 @@ import difflib
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
 
 from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
@@ -12,13 +12,13 @@ from torch import nn
 
 import training.recipes
 from hondo.errors import InvalidRequest, ModelNotFound
-from protos.manifest_pb2 import Classification
+from protos.manifest_pb2 import Classification, TextGeneration
 from training.augmentation import Augmentation
 from training.averaging import Average
 from training.edges.recipe import EdgeRecipe
 from training.fixed import FixedRecipe
 from training.initialisation import Scheme
-from training.inputs import STRICT, Image, Input
+from training.inputs import STRICT, Characters, Image, Input
 from training.losses import Loss
 from training.optimizers import Optimizer
 from training.schedules import Schedule
@@ -34,6 +34,10 @@ class LimitsNorms(Protocol):
         """Shortens those that have become longer than `norm`."""
 
 
+# What a net is for.
+Task = Classification | TextGeneration
+# Of recipes that take characters: the loss is their cross-entropy.
+_OF_WRITERS: Final = (Loss(), Augmentation(), "loss")
 # A setting of a net: a number, a word, or several.
 NetSetting = bool | int | float | str | tuple[int, ...] | tuple[float, ...]
 
@@ -86,8 +90,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.test_time != "none" and not isinstance(self.input, Image):
             raise ValueError("test_time is for pictures")
+        if isinstance(self.input, Characters) and (self.loss, self.augmentation, self.monitor) != _OF_WRITERS:
+            raise ValueError("loss, augmentation and monitor are for classifiers")
 
-    def make(self, task: Classification) -> nn.Module:
+    def make(self, task: Task) -> nn.Module:
         """Gives the net, its weights as its layers have them by default.
 
         Raises:

@@ -24,7 +24,7 @@ from google.protobuf import json_format
 from numpy.typing import NDArray
 from torch import nn
 
-from hondo.errors import InvalidArtifact, MissingData
+from hondo.errors import InvalidArtifact, MissingData, WrongTask
 from protos.manifest_pb2 import Classification, DataSource, Score
 from training import checkpoint, inputs, review, testtime
 from training.answers import Answers, judge, probabilities
@@ -38,8 +38,10 @@ BEST: Final = "best"
 LAST: Final = "last"
 LOGS: Final = "logs"
 REPORT: Final = "report"
-_RESULTS: Final = "results.json"
+RESULTS: Final = "results.json"
 _SAMPLES: Final = "samples.npz"
+TEXT: Final = "text.npz"
+DRAWN: Final = "drawn.npz"
 _ANSWERS: Final = "answers.npz"
 _SAMPLE_COUNT: Final = 256
 
@@ -75,14 +77,14 @@ def checkpoint_path(folder: Path, which: str) -> Path:
 
 def is_finished(folder: Path) -> bool:
     """Says whether the folder holds a training that came to its end."""
-    return (folder / _RESULTS).is_file()
+    return (folder / RESULTS).is_file()
 
 
 def clear(folder: Path) -> None:
     """Removes the run from the folder, and nothing else that may lie there."""
     for part in (CHECKPOINTS, LOGS, REPORT):
         shutil.rmtree(folder / part, ignore_errors=True)
-    for part in (_RESULTS, _SAMPLES, _ANSWERS):
+    for part in (RESULTS, _SAMPLES, _ANSWERS, TEXT, DRAWN):
         (folder / part).unlink(missing_ok=True)
 
 
@@ -93,12 +95,9 @@ def load(folder: Path) -> Run:
         MissingData: the folder holds none.
         InvalidArtifact: one of its files is damaged.
         ModelNotFound: its recipe is no longer there.
+        WrongTask: it is no classifier's.
     """
-    if not is_finished(folder):
-        raise MissingData(
-            f"{folder} holds no finished training ({_RESULTS} is missing): "
-            f"`hondo train MODEL --out {folder}` makes one; with --resume it finishes one that was cut off"
-        )
+    check_finished(folder)
     saved = checkpoint.read(checkpoint_path(folder, BEST))
     recipe = saved.facts.recipe
     front, net = _modules(saved)
@@ -106,7 +105,7 @@ def load(folder: Path) -> Run:
         name=recipe.name,
         net=net,
         front=front,
-        task=saved.facts.task,
+        task=_task(saved),
         samples=_read_samples(folder),
         recipe=recipe.settings(),
         source=recipe.source,
@@ -119,10 +118,30 @@ def load(folder: Path) -> Run:
     )
 
 
+def check_finished(folder: Path) -> None:
+    """Holds that the folder has a training that came to its end.
+
+    Raises:
+        MissingData: it has none.
+    """
+    if not is_finished(folder):
+        raise MissingData(
+            f"{folder} holds no finished training ({RESULTS} is missing): "
+            f"`hondo train MODEL --out {folder}` makes one; with --resume it finishes one that was cut off"
+        )
+
+
+def _task(saved: Checkpoint) -> Classification:
+    task = saved.facts.task
+    if not isinstance(task, Classification):
+        raise WrongTask(f"{saved.facts.recipe.name} is no classifier")
+    return task
+
+
 def _modules(saved: Checkpoint) -> tuple[nn.Module, nn.Module]:
     """Gives the front and the net of a checkpoint, in eval mode."""
-    facts = saved.facts
-    front, net = inputs.front(facts.recipe.input, facts.task), facts.recipe.make(facts.task)
+    task, recipe = _task(saved), saved.facts.recipe
+    front, net = inputs.front(recipe.input, task), recipe.make(task)
     front.load_state_dict(saved.weights_of("front"))
     net.load_state_dict(saved.weights_of("net"))
     return front.eval(), net.eval()
@@ -154,11 +173,11 @@ def read_results(folder: Path) -> Results:
         InvalidArtifact: the file is missing or damaged.
     """
     try:
-        plain = json.loads((folder / _RESULTS).read_text("utf-8"))
+        plain = json.loads((folder / RESULTS).read_text("utf-8"))
         scores = tuple(json_format.ParseDict(score, Score()) for score in plain["scores"])
         return Results(**{**plain, "scores": scores})
     except (OSError, ValueError, KeyError, TypeError, json_format.ParseError) as error:
-        raise InvalidArtifact(f"{folder / _RESULTS} cannot be read: {error}") from error
+        raise InvalidArtifact(f"{folder / RESULTS} cannot be read: {error}") from error
 
 
 def read_review(folder: Path, loaded: Run) -> Review:
@@ -185,6 +204,7 @@ def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
     saved = checkpoint.read(checkpoint_path(folder, BEST))
     front, net = _modules(saved)
     answered = judge(probabilities(front, net, test.inputs), test.labels_N)
+    assert saved.validation_error_percent is not None, "a classifier's checkpoints have it"
     results = Results(
         best_epoch=saved.epoch,
         validation_error_percent=saved.validation_error_percent,
@@ -194,7 +214,7 @@ def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
     samples = test.take(np.arange(min(_SAMPLE_COUNT, len(test))))
     review.review(answered, test).save(folder / _ANSWERS)
     np.savez_compressed(folder / _SAMPLES, inputs=samples.inputs, labels_N=samples.labels_N)
-    (folder / _RESULTS).write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
+    (folder / RESULTS).write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
     return results
 
 
@@ -216,7 +236,7 @@ def _error(saved: Checkpoint, metric: str, answered: Answers) -> Score:
 
 def _more_scores(saved: Checkpoint, front: nn.Module, net: nn.Module, raw: Raw) -> list[Score]:
     """Gives the score from several views of each picture, where the recipe asks for it."""
-    recipe, spec = saved.facts.recipe, saved.facts.task.image
+    recipe, spec = saved.facts.recipe, _task(saved).image
     if recipe.test_time == "none":
         return []
     assert isinstance(raw, Pictures | PictureFiles), "the recipe has made sure"

@@ -118,4 +118,4 @@ def faults(error: ValidationError, above: str = "") -> str:
 
 def _path(location: tuple[int | str, ...]) -> str:
     # pydantic puts the names of kinds between those of fields.
-    return ".".join(str(part) for part in location if part not in {"image", "text", "table"})
+    return ".".join(str(part) for part in location if part not in {"image", "text", "table", "characters"})

@@ -5,8 +5,10 @@ Legend: H height, W width, C channels.
 
 from dataclasses import dataclass
 
-from export import signature
-from export.graphs import WholeGraph
+from torch import nn
+
+from export import provenance, signature
+from export.graphs import EdgeGraph, FilterGraph, WholeGraph
 from export.whole.pictures import Samples
 from protos.manifest_pb2 import EdgeDetection, ImageFilter, Provenance, Score
 from serving.session import Signature
@@ -58,7 +60,7 @@ def of_fixed(recipe: FixedRecipe, samples: Samples) -> WholeCandidate:
 def _fixed_graph(task: EdgeDetection | ImageFilter, net: nn.Module) -> WholeGraph:
     match task:
         case EdgeDetection():
-            return EdgeGraph(Values(), net, sides=0)
+            return EdgeGraph(Values(), net, task.channels)
         case ImageFilter():
             return FilterGraph(Values(), net, task.channels)
 
@@ -73,5 +75,5 @@ def of_run(run: EdgeRun, samples: Samples) -> WholeCandidate:
         provenance=provenance.of_edges(run),
         scores=run.scores,
         samples=samples,
-        graph=EdgeGraph(run.front, nn.Sequential(run.net, nn.Sigmoid()), sides=run.net.sides_count),
+        graph=EdgeGraph(run.front, nn.Sequential(run.net, nn.Sigmoid()), recipe.task().channels),
     )

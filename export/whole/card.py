@@ -68,15 +68,11 @@ def _values(candidate: WholeCandidate) -> str:
 def _learned(manifest: Manifest, made: Provenance) -> dict[str, str]:
     """Gives the sections on training; of what was not trained, the one on its settings."""
     if not made.data:
-        return {"## Settings": card.settings_part(made)}
+        return {"## Settings": card.settings(made)}
     return {
-        "## Scores": card.score_table(manifest.scores),
-        "## Data": "\n".join(card.data_line(source) for source in made.data),
-        **(
-            {"## Weights": card.weights_part(made)}
-            if made.HasField("weights")
-            else {"## Training": card.training_part(made)}
-        ),
+        "## Scores": card.scores(manifest.scores),
+        "## Data": "\n".join(card.data(source) for source in made.data),
+        **({"## Weights": card.weights(made)} if made.HasField("weights") else {"## Training": card.training(made)}),
     }
 
 

@@ -155,7 +155,12 @@ class Rows:
 
 Raw = Pictures | PictureFiles | Sentences | Rows
 # What a task's input is called among people.
-PLURAL: Final = {"image": "pictures", "text": "sentences", "table": "rows of a table"}
+PLURAL: Final = {
+    "image": "pictures",
+    "text": "sentences",
+    "table": "rows of a table",
+    "characters": "one text to write on from",
+}
 Raw_co = TypeVar("Raw_co", bound=Raw, covariant=True)
 
 
@@ -206,7 +211,7 @@ class DataSet(Generic[Raw_co]):
         train, test = fitted
         return train, test
 
-    def task(self, settings: inputs.Image | inputs.Text | inputs.Table) -> Classification:
+    def task(self, settings: inputs.Input) -> Classification:
         """Gives the task of a net that is trained on this data.
 
         Raises:

@@ -11,6 +11,7 @@ from torch import Tensor
 from training import precision, pretrained
 from training.averaging import averaging
 from training.checkpoint import Explain
+from training.classifier import VALIDATION_LOSS
 from training.data.batches import Order
 from training.data.bsds500 import Drawn
 from training.edges.crops import CropBatches, Taught, taught
@@ -67,8 +68,8 @@ def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
         max_gradient_norm=recipe.max_gradient_norm,
         callbacks=[
             *averaging(recipe.average, recipe.epochs),
-            Progress(VALIDATION_F, "validation F"),
-            Explain(facts.plain(), VALIDATION_F),
+            Progress(lambda figures: f"validation F {figures[VALIDATION_F]:.2f} %"),
+            Explain(facts.plain(), (VALIDATION_LOSS, VALIDATION_F)),
             *checkpoints(folder, VALIDATION_F, "max"),
         ],
     )
