@@ -30,13 +30,13 @@ class Counts:
     found_K: Count
 
     @property
-    def precision_K(self) -> NDArray[np.float64]:
-        """Share of the predicted pixels that are right; 0 where there is none."""
+    def precision(self) -> NDArray[np.float64]:
+        """f64[K]: share of the predicted pixels that are right; 0 where there is none."""
         return self.right_K / np.maximum(self.predicted_K, 1)
 
     @property
-    def recall_K(self) -> NDArray[np.float64]:
-        """Share of the drawn pixels that were found; 0 where there is none."""
+    def recall(self) -> NDArray[np.float64]:
+        """f64[K]: share of the drawn pixels that were found; 0 where there is none."""
         return self.found_K / np.maximum(self.drawn_K, 1)
 
     def at(self, place: int) -> "Counts":

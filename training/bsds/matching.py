@@ -20,6 +20,8 @@ from scipy.spatial import KDTree
 _MAX_DISTANCE: Final = 0.0075
 # Leaving a pixel out costs so many times that distance.
 _LEFT_OUT: Final = 100
+# Costs are whole numbers of this many to a pixel's side: equal ones make the search shorter.
+_COSTS_A_PIXEL: Final = 100
 
 Places = NDArray[np.intp]
 
@@ -35,12 +37,13 @@ class Matcher:
     def __init__(self, drawn_HW: NDArray[np.bool_], candidates_C2: Places) -> None:
         drawn_T2 = np.argwhere(drawn_HW)
         self.drawn = len(drawn_T2)
-        self._most_px = _MAX_DISTANCE * float(np.hypot(*drawn_HW.shape))
-        near = KDTree(drawn_T2).sparse_distance_matrix(KDTree(candidates_C2), self._most_px, output_type="ndarray")
-        near.sort(order=["i", "j"])
-        self._drawn_P, self._candidate_P = near["i"], near["j"]
+        most_px = _MAX_DISTANCE * float(np.hypot(*drawn_HW.shape))
+        near_P = KDTree(drawn_T2).sparse_distance_matrix(KDTree(candidates_C2), most_px, output_type="ndarray")
+        near_P = near_P[np.argsort(near_P["i"] * len(candidates_C2) + near_P["j"])]
+        self._drawn_P, self._candidate_P = near_P["i"], near_P["j"]
         # No 0 among them: a sparse matrix has no place for it.
-        self._cost_P = near["v"] + 1
+        self._cost_P = np.rint(_COSTS_A_PIXEL * near_P["v"]) + 1
+        self._left_out_cost = np.ceil(_COSTS_A_PIXEL * _LEFT_OUT * most_px)
 
     def match(self, predicted_C: NDArray[np.bool_]) -> Places:
         """Gives which of the predicted candidates have a partner; as many of the person's pixels have one."""
@@ -61,7 +64,7 @@ class Matcher:
         rows, columns = pairs.shape
         # At the end of each row a column of its own, for leaving it out.
         indices = np.insert(pairs.indices, pairs.indptr[1:], columns + np.arange(rows))
-        costs = np.insert(pairs.data, pairs.indptr[1:], _LEFT_OUT * self._most_px)
+        costs = np.insert(pairs.data, pairs.indptr[1:], self._left_out_cost)
         starts = pairs.indptr + np.arange(rows + 1)
         row, column = min_weight_full_bipartite_matching(csr_array((costs, indices, starts), (rows, columns + rows)))
         return row, column

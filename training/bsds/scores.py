@@ -5,6 +5,7 @@ Legend: K thresholds.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -59,15 +60,15 @@ def f_measure(precision: float, recall: float) -> float:
 def score(pictures: Sequence[Counts], thresholds: Sequence[float]) -> Scores:
     """Gives the scores over all pictures from the counts of each."""
     total = together(pictures)
-    points = zip(thresholds, total.precision_K.tolist(), total.recall_K.tolist(), strict=True)
+    points = zip(thresholds, total.precision.tolist(), total.recall.tolist(), strict=True)
     curve = tuple(Point(threshold, precision, recall) for threshold, precision, recall in points)
-    return Scores(ods=_best(curve), ois=_ois(pictures), ap=_average(total.precision_K, total.recall_K), curve=curve)
+    return Scores(ods=_best(curve), ois=_ois(pictures), ap=_average(total.precision, total.recall), curve=curve)
 
 
 def _best(curve: Sequence[Point]) -> Point:
     """Gives the point of the highest F on the line through the curve's points."""
     best = curve[0]
-    for start, end in zip(curve, curve[1:], strict=False):
+    for start, end in pairwise(curve):
         for step in range(_STEPS + 1):
             between = _between(start, end, step / _STEPS)
             best = between if between.f > best.f else best
@@ -84,11 +85,11 @@ def _between(start: Point, end: Point, share: float) -> Point:
 
 def _ois(pictures: Sequence[Counts]) -> float:
     total = together(picture.at(_best_place(picture)) for picture in pictures)
-    return f_measure(float(total.precision_K[0]), float(total.recall_K[0]))
+    return f_measure(float(total.precision[0]), float(total.recall[0]))
 
 
 def _best_place(picture: Counts) -> int:
-    pairs = zip(picture.precision_K.tolist(), picture.recall_K.tolist(), strict=True)
+    pairs = zip(picture.precision.tolist(), picture.recall.tolist(), strict=True)
     return int(np.argmax([f_measure(precision, recall) for precision, recall in pairs]))
 
 

@@ -51,6 +51,4 @@ def _is_removable(neighbours: int, first: int) -> bool:
 
 
 # For each of the two passes, by neighbourhood.
-_REMOVABLE: Final = tuple(
-    np.array([_is_removable(neighbours, first) for neighbours in range(256)]) for first in (0, 4)
-)
+_REMOVABLE: Final = tuple(np.array([_is_removable(neighbours, first) for neighbours in range(256)]) for first in (0, 4))
