@@ -49,7 +49,9 @@ def _across(smooth_HW: Map) -> tuple[Map, Map]:
     yx_HW, xx_HW = np.gradient(gradient_x_HW)
     yy_HW = np.gradient(gradient_y_HW, axis=0)
     # The angle is the arctangent of their quotient; a direction and its opposite are the same here.
-    rise_HW, run_HW = yy_HW * np.sign(-yx_HW), xx_HW + _TINY
+    # Where a map does not change along the width at all the published program takes the sign for 0, and leaves level
+    # edges whole; here it is 1.
+    rise_HW, run_HW = np.where(yx_HW > 0, -yy_HW, yy_HW), xx_HW + _TINY
     length_HW = np.maximum(np.hypot(rise_HW, run_HW), np.finfo(np.float32).tiny)
     return run_HW / length_HW, rise_HW / length_HW
 

@@ -64,7 +64,7 @@ class Detector:
         """Finds the edges in the pictures of a request."""
         if request.side_edges and not self._side_outputs:
             raise WrongTask(f"model {self.name!r} has no side outputs")
-        _check_threshold(request.threshold)
+        _check_asked(request)
         opened = await self._off_loop(_each, request.images, self._opened)
         pixels = [image.width * image.height for image in opened]
         self._check_size(sum(pixels), request)
@@ -149,9 +149,11 @@ class Detector:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
 
-def _check_threshold(threshold: float) -> None:
-    if not 0 <= threshold <= 1:
-        raise InvalidRequest(f"threshold: {threshold:g}, 0 to 1 expected")
+def _check_asked(request: DetectEdgesRequest) -> None:
+    if not 0 <= request.threshold <= 1:
+        raise InvalidRequest(f"threshold: {request.threshold:g}, 0 to 1 expected")
+    if request.format not in EdgeFormat.values():
+        raise InvalidRequest(f"format: {request.format}, one of {', '.join(EdgeFormat.keys())} expected")
 
 
 def _finished(map_HW: Map, request: DetectEdgesRequest) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hondo.errors import InvalidImage
+from serving.detector import SMALLEST_PX
 
 # Runs of tiles that overlap so much would do many times the work.
 _MOST_WORK: Final = 16.0
@@ -108,7 +109,7 @@ class Tiling:
         if length <= side:
             yield Span(0, length, 0, length)
             return
-        if side <= 2 * self._overlap_px:
+        if side <= 2 * self._overlap_px or side < SMALLEST_PX:
             return
         kept = start = 0
         while start + side < length:
