@@ -289,7 +289,7 @@ async def test_edges_are_found(
     pictures = [edges.picture(20, 30), edges.picture(18, 16)]
     files = [encode(Image.fromarray(each), "PNG") for each in pictures]
     (tmp_path / "b.png").write_bytes(files[1])
-    given = [files[0], tmp_path / "b.png"]
+    given: list[bytes | Path] = [files[0], tmp_path / "b.png"]
     check_edges(client.detect_edges(given, side_edges=True, bits=bits), pictures, most)
     check_edges(await async_client.detect_edges(given, side_edges=True, bits=bits), pictures, most)
 

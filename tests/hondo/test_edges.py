@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from numpy.typing import NDArray
 from PIL import Image
 
 from hondo.cli import main
@@ -28,15 +29,15 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def expected(path: Path, most: int = 255) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+def expected(path: Path, most: int = 255) -> NDArray[np.float32]:
     """Gives the edges of a picture in steps of a PNG file."""
     with Image.open(path) as image:
-        return np.rint(most * edges.edges(np.asarray(image)[np.newaxis])[0])
+        return np.rint(most * edges.edges(np.asarray(image)[np.newaxis])[0], dtype=np.float32)
 
 
-def written(path: Path) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+def written(path: Path) -> NDArray[np.float32]:
     with Image.open(path) as image:
-        return np.asarray(image).astype(np.float32)
+        return np.array(image, np.float32)
 
 
 def test_one_picture_goes_to_one_file(server: Process, photos: Path, tmp_path: Path) -> None:

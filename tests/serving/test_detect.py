@@ -82,10 +82,12 @@ def test_maps_come_as_png(channel: grpc.Channel, form: EdgeFormat, most: int) ->
 def test_maps_are_thinned_before_the_threshold(channel: grpc.Channel) -> None:
     """Non-maximum suppression is done to the edges and the side outputs, then the threshold makes them 0 and 1."""
     picture = edges.picture(40, 50)
-    asked = {"images": [file(picture)], "format": EdgeFormat.FLOAT_32, "side_edges": True}
-    (plain,) = detect(channel, DetectEdgesRequest(**asked))
-    (thin,) = detect(channel, DetectEdgesRequest(**asked, thin=True))
-    (cut,) = detect(channel, DetectEdgesRequest(**asked, thin=True, threshold=0.25))
+    asked = DetectEdgesRequest(images=[file(picture)], format=EdgeFormat.FLOAT_32, side_edges=True)
+    (plain,) = detect(channel, asked)
+    asked.thin = True
+    (thin,) = detect(channel, asked)
+    asked.threshold = 0.25
+    (cut,) = detect(channel, asked)
     for one, two, three in zip(
         *([each.map, *each.side_maps] for each in (plain, thin, cut)),
         strict=True,

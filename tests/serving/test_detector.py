@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from onnx import helper
 
 from hondo.errors import InvalidArtifact
 from protos.manifest_pb2 import EdgeDetection
@@ -52,8 +53,8 @@ def test_a_graph_of_another_role_is_refused(session: Session) -> None:
 
 def test_a_graph_without_maps_is_refused(tmp_path: Path) -> None:
     """What a graph gives must be edges, f32[N,H,W]."""
-    nodes = graphs.helper.make_node("Identity", ["image"], ["edges"])
-    shape = ["n", "h", "w", 3]
+    nodes = helper.make_node("Identity", ["image"], ["edges"])
+    shape: list[int | str | None] = ["n", "h", "w", 3]
     inputs, outputs = [graphs.tensor("image", "UINT8", shape)], [graphs.tensor("edges", "UINT8", shape)]
     graph = Session.open(graphs.save(tmp_path / "model.onnx", [nodes], inputs, outputs))
     with pytest.raises(InvalidArtifact, match=r"gives 'edges' FP32\[N, H, W\]"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from hondo.suppression import thinned
@@ -21,14 +22,14 @@ NAMES = ("100", "200", "300")
 LEVELS = 9
 
 
-def picture(number: int) -> "np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]":
+def picture(number: int) -> NDArray[np.uint8]:
     """Gives a picture of blocks, whose edges are where they meet."""
     shades = np.random.default_rng(number).integers(0, 256, (5, 6), np.uint8)
     grey_HW = shades.repeat(12, axis=0).repeat(12, axis=1)
     return np.stack([grey_HW] * 3, axis=2)
 
 
-def people(number: int) -> "np.ndarray[tuple[int, int, int], np.dtype[np.bool_]]":
+def people(number: int) -> NDArray[np.bool_]:
     """Gives what two people drew, boundaries_AHW: all upright edges, or those of the upper half."""
     drawn_AHW = np.zeros((2, 60, 72), np.bool_)
     drawn_AHW[0, :, 12::12] = drawn_AHW[1, : 30 + number, 12::12] = True

@@ -26,7 +26,8 @@ def test_one_threshold_for_all_pictures_or_one_for_each() -> None:
     second = counts((10, 4, 10, 4), (10, 8, 10, 8))
     scored = scores.score([first, second], [0.3, 0.6])
     assert scored.ois == pytest.approx(0.9)
-    assert (scored.ods.f, scored.ods.threshold) == (pytest.approx(0.7), pytest.approx(0.3))
+    assert scored.ods.f == pytest.approx(0.7)
+    assert scored.ods.threshold == pytest.approx(0.3)
     assert [point.f for point in scored.curve] == pytest.approx([0.7, 0.65])
 
 
