@@ -32,7 +32,8 @@ def photos(tmp_path: Path) -> Path:
 def expected(path: Path, most: int = 255) -> NDArray[np.float32]:
     """Gives the edges of a picture in steps of a PNG file."""
     with Image.open(path) as image:
-        return np.rint(most * edges.edges(np.asarray(image)[np.newaxis])[0], dtype=np.float32)
+        steps_HW: NDArray[np.float32] = np.rint(most * edges.edges(np.asarray(image)[np.newaxis])[0])
+    return steps_HW
 
 
 def written(path: Path) -> NDArray[np.float32]:
