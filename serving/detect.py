@@ -127,8 +127,7 @@ class Detector:
             for name, part in found.items():
                 if name not in whole:
                     whole[name] = np.empty((*part.shape[:-2], height, width), np.float32)
-                kept = part[..., tile.rows.inner, tile.columns.inner]
-                whole[name][..., tile.rows.kept, tile.columns.kept] = kept
+            await self._off_loop(_keep, whole, found, tile)
 
         await _all(add(tile) for tile in tiles)
         return whole
@@ -147,6 +146,13 @@ class Detector:
 
     async def _off_loop(self, function: Callable[..., Made], *arguments: object) -> Made:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+
+def _keep(whole: Tensors, found: Tensors, tile: Tile) -> None:
+    """Puts what is kept of a tile's maps into those of the whole picture."""
+    for name, part in found.items():
+        kept = part[..., tile.rows.inner, tile.columns.inner]
+        whole[name][..., tile.rows.kept, tile.columns.kept] = kept
 
 
 def _check_asked(request: DetectEdgesRequest) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from hondo import images
+from hondo.artifact import Tensors
 from hondo.client import Client
 from hondo.errors import InvalidRequest, WrongTask
 from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, Model
@@ -19,6 +20,8 @@ CLASSIFY: Final = f"/{HONDO.full_name}/Classify"
 DETECT_EDGES: Final = f"/{HONDO.full_name}/DetectEdges"
 # More files than that do not make a bench truer, but its memory larger.
 _MAX_FILES: Final = 64
+# Whole pictures of more numbers gain nothing from sharing a run on a CPU, and trying out how many takes minutes.
+_SHARED_NUMBERS: Final = 3 * 256**2
 
 
 def questions(server: str, model: str, place: Path, *, rows: int = 1) -> Questions:
@@ -36,13 +39,14 @@ def questions(server: str, model: str, place: Path, *, rows: int = 1) -> Questio
     groups = group(data if method == CLASSIFY else _of_one_size(data), rows)
     pictures = Pictures(tuple(data for group in groups for data in group), spec)
     name = described.graphs[0].inputs[0].name
+    feeds: tuple[Tensors, ...] = tuple({name: np.stack([pictures.read(data) for data in group])} for group in groups)
     kind = ClassifyRequest if method == CLASSIFY else DetectEdgesRequest
     return Questions(
         method=method,
         bodies=tuple(kind(model=model, images=group).SerializeToString() for group in groups),
         rows=rows,
-        feeds=tuple({name: np.stack([pictures.read(data) for data in group])} for group in groups),
-        batches=True,
+        feeds=feeds,
+        batches=method == CLASSIFY or feeds[0][name].size <= _SHARED_NUMBERS * rows,
         pictures=pictures,
     )
 
