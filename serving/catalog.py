@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
-from serving import classifier, plan, sample
+from serving import classifier, detector, footprint, plan, sample
 from serving.batcher import Batcher, Queueing
 from serving.device import Device
 from serving.metrics import Metrics
@@ -28,9 +28,13 @@ _LOWERED_TOLERANCE: Final = 3e-2
 class Model:
     """One version of a model: loaded when made, taking calls from `open` to `close`."""
 
-    def __init__(self, name: str, version: int, plans: Mapping[str, Plan], read: Artifact | None) -> None:
+    def __init__(
+        self, name: str, version: int, plans: Mapping[str, Plan], read: Artifact | None, pixel_bytes: int = 0
+    ) -> None:
         self.name = name
         self.version = version
+        # Memory that a run takes for each pixel; 0 where the model detects no edges.
+        self.pixel_bytes = pixel_bytes
         # None for a bare ONNX file.
         self.artifact = read
         self.sessions = {role: plan.session for role, plan in plans.items()}
@@ -154,7 +158,9 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
         read = artifact.read(place)
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
-        return Model(name, version, plans, read)
+        is_detector = read.manifest.HasField("edge_detection")
+        pixel_bytes = footprint.bytes_per_pixel(read.graph_path(MODEL)) if is_detector else 0
+        return Model(name, version, plans, read, pixel_bytes)
     session = Session.open(bare_graph(place), device, wishes.run_threads)
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
@@ -182,8 +188,10 @@ def bare_graph(place: Path) -> Path:
 
 def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
     try:
-        if read.manifest.WhichOneof("task") == "classification":
+        if read.manifest.HasField("classification"):
             classifier.check(read.manifest.classification, sessions)
+        if read.manifest.HasField("edge_detection"):
+            detector.check(read.manifest.edge_detection, sessions)
     except InvalidArtifact as error:
         raise InvalidArtifact(f"{read.folder}: {error}") from error
 

@@ -1,38 +1,46 @@
 """The typed service, `hondo.v1.Hondo`, on the catalog: what people ask about in, names out."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
-from hondo.images import Limits
 from protos.hondo_pb2 import (
     ClassifyRequest,
     ClassifyResponse,
     ClassifyStreamResponse,
+    DetectEdgesRequest,
+    DetectEdgesResponse,
     Failure,
     GetModelRequest,
     GetModelResponse,
     ListModelsRequest,
     ListModelsResponse,
 )
-from serving.catalog import Catalog
+from serving.catalog import Catalog, Model
 from serving.classify import Classifier
 from serving.description import describe, describe_in_short
+from serving.detect import Bounds, Detector
 from serving.inputs import field_of, rows_of
 from serving.refusal import Refusal
+from serving.room import Room
 from serving.streams import Streams
 
 _CLASSIFICATION: Final = "classification"
+_EDGE_DETECTION: Final = "edge_detection"
 
 
 class HondoService:
     """The methods of `hondo.v1.Hondo`."""
 
-    def __init__(self, catalog: Catalog, workers: Executor, limits: Limits) -> None:
+    def __init__(self, catalog: Catalog, workers: Executor, bounds: Bounds) -> None:
         self._catalog = catalog
         self._classifiers = {
-            model: Classifier(model, workers, limits) for model in catalog if model.task == _CLASSIFICATION
+            model: Classifier(model, workers, bounds.images) for model in catalog if model.task == _CLASSIFICATION
+        }
+        room = Room(bounds.images.max_pixels)
+        self._detectors = {
+            model: Detector(model, workers, bounds, room) for model in catalog if model.task == _EDGE_DETECTION
         }
         self._listed = ListModelsResponse(models=[describe_in_short(model) for model in catalog])
         self._streams = Streams(self._outcome, rows_of)
@@ -48,6 +56,10 @@ class HondoService:
     def classify_stream(self, requests: AsyncIterable[ClassifyRequest]) -> AsyncGenerator[ClassifyStreamResponse]:
         """Does the same for each request of a stream."""
         return self._streams.answers(requests)
+
+    async def detect_edges(self, request: DetectEdgesRequest) -> DetectEdgesResponse:
+        """Finds the edges in pictures."""
+        return await self._detector(request.model or self._only_detector(), request.version).answer(request)
 
     async def list_models(self, _request: ListModelsRequest) -> ListModelsResponse:
         """Lists what is served."""
@@ -70,21 +82,37 @@ class HondoService:
     def _classifier(self, name: str, version: int) -> Classifier:
         model = self._catalog.find(name, version)
         if model.task != _CLASSIFICATION:
-            does = f"does {model.task}" if model.task else "is a bare ONNX file: use the Open Inference Protocol"
-            raise WrongTask(f"model {name!r} is no classifier; it {does}")
+            raise WrongTask(f"model {name!r} is no classifier; it {_does(model)}")
         return self._classifiers[model]
+
+    def _detector(self, name: str, version: int) -> Detector:
+        model = self._catalog.find(name, version)
+        if model.task != _EDGE_DETECTION:
+            raise WrongTask(f"model {name!r} is no edge detector; it {_does(model)}")
+        return self._detectors[model]
 
     def _only_one_of(self, field: str) -> str:
         """Gives the name of the classifier that is meant where none is named."""
         taking = [model.name for model, classifier in self._classifiers.items() if classifier.inputs.field == field]
-        names = list(dict.fromkeys(taking))
-        if not names:
-            raise ModelNotFound(f"this server has no classifier of {field}")
-        if len(names) > 1:
-            raise InvalidRequest(
-                f"model: empty, but this server has several classifiers of {field}: {', '.join(names)}"
-            )
-        return names[0]
+        return _only(taking, f"classifier of {field}", f"classifiers of {field}")
+
+    def _only_detector(self) -> str:
+        """Gives the name of the edge detector that is meant where none is named."""
+        return _only([model.name for model in self._detectors], "edge detector", "edge detectors")
+
+
+def _only(versions: Sequence[str], one: str, several: str) -> str:
+    """Gives the one name among those of all versions."""
+    names = list(dict.fromkeys(versions))
+    if not names:
+        raise ModelNotFound(f"this server has no {one}")
+    if len(names) > 1:
+        raise InvalidRequest(f"model: empty, but this server has several {several}: {', '.join(names)}")
+    return names[0]
+
+
+def _does(model: Model) -> str:
+    return f"does {model.task}" if model.task else "is a bare ONNX file: use the Open Inference Protocol"
 
 
 def _failure(refusal: Refusal) -> Failure:

@@ -1,6 +1,6 @@
 import pytest
 
-from protos.hondo_pb2 import ClassifyRequest, GetModelRequest, ListModelsRequest
+from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, GetModelRequest, ListModelsRequest
 from protos.rpc import HONDO, python_name, request_types
 
 
@@ -17,6 +17,7 @@ def test_request_types_are_the_classes_that_users_import() -> None:
     assert request_types(HONDO) == {
         "Classify": ClassifyRequest,
         "ClassifyStream": ClassifyRequest,
+        "DetectEdges": DetectEdgesRequest,
         "ListModels": ListModelsRequest,
         "GetModel": GetModelRequest,
     }
