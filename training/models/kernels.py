@@ -88,7 +88,8 @@ class Gradient(nn.Module):
             case _:
                 assert_never(self._direction)
         # A corner may change faster than any straight step.
-        return (change_N1HW / self._largest).clamp(max=1)
+        edges_N1HW: Tensor = (change_N1HW / self._largest).clamp(max=1)
+        return edges_N1HW
 
 
 class SecondDerivative(nn.Module):
@@ -105,7 +106,8 @@ class SecondDerivative(nn.Module):
 
     def forward(self, image_N1HW: Tensor) -> Tensor:
         """Gives edges_N1HW f32 from 0 to 1 of grey pictures f32 from 0 to 255."""
-        return self.kernels(image_N1HW).abs() / self._largest
+        edges_N1HW: Tensor = self.kernels(image_N1HW).abs() / self._largest
+        return edges_N1HW
 
 
 def length(x: Tensor, y: Tensor) -> Tensor:
