@@ -130,7 +130,7 @@ def _resumable(folder: Path, facts: Facts) -> Path:
     last = run.checkpoint_path(folder, run.LAST)
     if run.is_finished(folder) or not last.exists():
         raise click.UsageError(f"{folder} holds no run that was cut off")
-    if found := checkpoint.differences(facts, checkpoint.read(last).facts):
+    if found := checkpoint.differences(facts.plain(), checkpoint.read(last).facts.plain()):
         raise click.UsageError(f"--resume goes on with the settings that the run began with, but {'; '.join(found)}")
     return last
 
