@@ -114,9 +114,9 @@ def check_writing(
     """
     where = f"graph 'step', batch of {size}"
     token_N, state = _prompted(writer, text_T, size)
-    greedy = writer.write(token_N, state, _controls(size, greedy=True))
-    how = _controls(size)
-    _check_same(greedy.tokens_NT, reference.write(token_N, state, _controls(size, greedy=True)).tokens_NT, where)
+    greedy = writer.write(token_N, state, controls(size, greedy=True))
+    how = controls(size)
+    _check_same(greedy.tokens_NT, reference.write(token_N, state, controls(size, greedy=True)).tokens_NT, where)
     chance = writer.write(token_N, state, how)
     worst = 0.0
     for written in (greedy, chance):
@@ -135,7 +135,7 @@ def _prompted(writer: Writer, text_T: NDArray[np.int64], size: int) -> tuple[NDA
     return tokens_NT[np.arange(size), length_N - 1], writer.read(tokens_NT, length_N, writer.first_state(size))[1]
 
 
-def _controls(size: int, *, greedy: bool = False) -> Controls:
+def controls(size: int, *, greedy: bool = False) -> Controls:
     """Gives settings that differ from row to row; a row has the same ones in a batch of any size."""
     row_N = np.arange(size)
     uniform_NT = [np.random.default_rng((_SEED, int(row))).random(CONTINUED, np.float32) for row in row_N]
@@ -156,7 +156,7 @@ def check_company(writer: Writer, text_T: NDArray[np.int64]) -> bool:
     """
     largest = max(BATCH_SIZES)
     token_N, state = _prompted(writer, text_T, largest)
-    how = _controls(largest)
+    how = controls(largest)
     together = writer.write(token_N, state, how)
     same_bits = True
     for size in (1, 2, 7):
