@@ -15,7 +15,7 @@ def external(path: Path) -> dict[str, int]:
     """Gives where each of a graph's weights begins in the common file."""
     model = onnx.load(path, load_external_data=False)
     return {
-        tensor.name: int(ExternalDataInfo(tensor).offset)
+        tensor.name: int(ExternalDataInfo(tensor).offset or 0)
         for tensor in model.graph.initializer
         if tensor.data_location == onnx.TensorProto.EXTERNAL
     }
