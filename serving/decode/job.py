@@ -86,7 +86,8 @@ class Row:
     tail_T: Tokens
     # Tokens and their log-probabilities that were written and not given away.
     put_by: list[tuple[Tokens, Floats]] = field(default_factory=list)
-    # The column of the batch's lap from which on nothing is put by yet; when to give away, time.monotonic().
+    # The column of the batch's lap from which on nothing is put by yet; when to give away, time.monotonic(): what is
+    # written first, at once.
     begin: int = 0
     due_s: float = 0.0
     # When it joined the batch, time.monotonic(); laps that it is there without a break.

@@ -222,8 +222,7 @@ class Loop:
             self._reading.join(self._to_read.popleft())
 
     def _join(self, row: Row) -> None:
-        # What it writes first is given away at once.
-        row.due_s = self._due_s = 0.0
+        self._due_s = min(self._due_s, row.due_s)
         row.joined_s = time.monotonic()
         self._batch.join(row)
 
