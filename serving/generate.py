@@ -125,4 +125,4 @@ class Writer:
 
 def _check(field: str, value: float, least: float, most: float) -> None:
     if not least <= value <= most:
-        raise InvalidRequest(f"{field}: {value:g} came, {least:g} to {most:,g} expected")
+        raise InvalidRequest(f"{field}: {value:,.7g} came, {least:g} to {most:,.7g} expected")

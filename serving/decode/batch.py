@@ -23,6 +23,8 @@ LAP: Final = 64
 # Stops that a job may have.
 MAX_STOPS: Final = 8
 _NO_TOKEN: Final = -1
+# More tokens than any row has left.
+_MANY: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,8 @@ class Batch:
         self._left_S = np.zeros(slots, np.int64)
         self._last_of_stops_SE = np.full((slots, MAX_STOPS), _NO_TOKEN, np.int64)
         self._with_stops = 0
+        # No row has fewer tokens left than this.
+        self._least_left = 0
         # Which of the states a run reads; it writes the other.
         self._front = 0
         self._size_of = [next(size for size in sizes if size >= rows) for rows in range(slots + 1)]
@@ -91,6 +95,7 @@ class Batch:
             buffer_S[place] = row.job.constants[name]
         self._lap_uniform_ST[place, self._column :] = row.draw(self._columns - self._column)
         self._left_S[place] = row.left
+        self._least_left = min(self._least_left, row.left)
         self._last_of_stops_SE[place] = _NO_TOKEN
         for number, stop_T in enumerate(row.job.stops):
             self._last_of_stops_SE[place, number] = stop_T[-1]
@@ -127,12 +132,19 @@ class Batch:
         self._lap_log_probability_ST[:rows, start:end] = self._log_probability_SK[:rows]
         self._token_S[:rows] = self._next_SK[:rows, -1]
         self._left_S[:rows] -= self._steps
+        self._least_left -= self._steps
         self._column = end
 
     def ended(self) -> list[Ended]:
         """Gives the rows that the last run has brought to their end, the last place first."""
         rows = len(self.rows)
-        places: set[int] = set(np.flatnonzero(self._left_S[:rows] <= 0).tolist())
+        places: set[int] = set()
+        if self._least_left <= 0:
+            left_N = self._left_S[:rows]
+            places.update(np.flatnonzero(left_N <= 0).tolist())
+            self._least_left = int(left_N[left_N > 0].min(initial=_MANY))
+        elif not self._with_stops:
+            return []
         written: dict[int, list[int]] = {}
         if self._with_stops:
             hit_NK = (self._next_SK[:rows, :, None] == self._last_of_stops_SE[:rows, None, :]).any(axis=2)
