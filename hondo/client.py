@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -362,7 +362,7 @@ class AsyncClient:
         await self.close()
 
 
-def _pieces(call: "grpc.CallIterator[GenerateResponse]", server: str) -> Generator[Piece]:
+def _pieces(call: Any, server: str) -> Generator[Piece]:
     pieces = Pieces()
     try:
         for response in call:

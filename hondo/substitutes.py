@@ -7,10 +7,19 @@ from typing import Final
 # What Unicode's own decompositions leave as it is, though it is but another way to write something plain.
 _PLAIN: Final = str.maketrans(
     {
-        **dict.fromkeys("\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{SINGLE LOW-9 QUOTATION MARK}", "'"),
-        **dict.fromkeys("\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}\N{DOUBLE LOW-9 QUOTATION MARK}", '"'),
-        **dict.fromkeys("\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}", '"'),
-        **dict.fromkeys("\N{HYPHEN}\N{EN DASH}\N{EM DASH}\N{HORIZONTAL BAR}\N{MINUS SIGN}", "-"),
+        "\N{LEFT SINGLE QUOTATION MARK}": "'",
+        "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+        "\N{SINGLE LOW-9 QUOTATION MARK}": "'",
+        "\N{LEFT DOUBLE QUOTATION MARK}": '"',
+        "\N{RIGHT DOUBLE QUOTATION MARK}": '"',
+        "\N{DOUBLE LOW-9 QUOTATION MARK}": '"',
+        "\N{LEFT-POINTING DOUBLE ANGLE QUOTATION MARK}": '"',
+        "\N{RIGHT-POINTING DOUBLE ANGLE QUOTATION MARK}": '"',
+        "\N{HYPHEN}": "-",
+        "\N{EN DASH}": "-",
+        "\N{EM DASH}": "-",
+        "\N{HORIZONTAL BAR}": "-",
+        "\N{MINUS SIGN}": "-",
         "\t": " ",
         "\r": "",
     }
@@ -20,8 +29,8 @@ _PLAIN: Final = str.maketrans(
 def replaced(text: str, ids: Mapping[str, int]) -> str:
     """Gives a text in which every character is known.
 
-    One that is not gives way to the plain sign or the letters that it is another form of, else to the same letter in the
-    other case, else to a space, else to nothing.
+    One that is not gives way to the plain sign or the letters that it is another form of, else to the same letter in
+    the other case, else to a space, else to nothing.
 
     Args:
         text: any.

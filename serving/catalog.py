@@ -217,11 +217,11 @@ def bare_graph(place: Path) -> Path:
 
 def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
     try:
-        match read.manifest.WhichOneof("task"):
-            case "classification":
-                classifier.check(read.manifest.classification, sessions)
-            case "text_generation":
-                writer.check(read.manifest.text_generation, sessions)
+        task = read.manifest.WhichOneof("task")
+        if task == "classification":
+            classifier.check(read.manifest.classification, sessions)
+        elif task == "text_generation":
+            writer.check(read.manifest.text_generation, sessions)
     except InvalidArtifact as error:
         raise InvalidArtifact(f"{read.folder}: {error}") from error
 

@@ -48,7 +48,9 @@ class Metrics:
             registry=self.registry,
             multiprocess_mode="livesum",
         )
-        self._tokens = Counter("hondo_tokens_total", "Tokens that a graph read or wrote.", _GRAPH, registry=self.registry)
+        self._tokens = Counter(
+            "hondo_tokens_total", "Tokens that a graph read or wrote.", _GRAPH, registry=self.registry
+        )
 
     def tally(self, model: str, version: int, graph: str) -> Tally:
         """Gives what counts for one graph; all of its series are there from now on, at 0."""

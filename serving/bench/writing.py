@@ -1,7 +1,7 @@
-"""How fast a model writes through a server, beside its bare graph: `python -m serving.bench.writing MODEL --models DIR`.
+"""How fast a model writes, served and bare: `python -m serving.bench.writing MODEL --models DIR`.
 
-Raw is the graph "step" on ONNX Runtime in a process of its own, at as many rows as there are streams and the best of its
-settings, with nothing before or behind it. It is measured just before and just after each served figure.
+Raw is the graph "step" on ONNX Runtime in a process of its own, at as many rows as there are streams and the best of
+its settings, with nothing before or behind it. It is measured just before and just after each served figure.
 """
 
 import asyncio
@@ -55,7 +55,9 @@ class Bare:
         feeds, _ = read.golden(STEP)
         self._steps = feeds[UNIFORM].shape[1]
         rows = len(feeds[UNIFORM])
-        self._raws = {size: Raw(crew, read.graph_path(STEP), device, [_resized(feeds, size)], size) for size in (1, _STREAMS)}
+        self._raws = {
+            size: Raw(crew, read.graph_path(STEP), device, [_resized(feeds, size)], size) for size in (1, _STREAMS)
+        }
         assert rows, "golden samples have rows"
         self._best = {size: self._find(size) for size in self._raws}
 
@@ -76,7 +78,8 @@ class Bare:
         return max(tried, key=lambda setting: self._measure(rows, setting, _RAW_S / 2))
 
     def _measure(self, rows: int, setting: Setting, seconds: float) -> float:
-        return self._raws[rows].measure(setting, seconds).per_s * self._steps
+        rows_per_s: float = self._raws[rows].measure(setting, seconds).per_s
+        return rows_per_s * self._steps
 
 
 def _resized(feeds: Tensors, rows: int) -> Tensors:
@@ -181,9 +184,9 @@ def _in_words(rounds: Sequence[Figures], settings: str) -> str:
     )
 
 
-async def _measure(server: str, model: str, read: Artifact, bare: Bare, rounds: int, seconds: float) -> list[Figures]:
+async def _measure(server: str, read: Artifact, bare: Bare, *, rounds: int, seconds: float) -> list[Figures]:
     async with AsyncClient(server) as client:
-        served = Served(client, model, read.manifest.text_generation.vocabulary)
+        served = Served(client, read.manifest.name, read.manifest.text_generation.vocabulary)
         await served.at_once(_STREAMS, _SHORT)
         return [await _round(served, bare, seconds) for _ in range(rounds)]
 
@@ -191,7 +194,9 @@ async def _measure(server: str, model: str, read: Artifact, bare: Bare, rounds: 
 @click.command()
 @click.argument("model")
 @click.argument("serve_options", nargs=-1, type=click.UNPROCESSED, metavar="[-- SERVE_OPTIONS...]")
-@click.option("--models", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of models to serve.")
+@click.option(
+    "--models", type=click.Path(path_type=Path, exists=True), required=True, help="Folder of models to serve."
+)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="How often to measure everything.")
 @click.option(
     "--seconds", type=click.FloatRange(0.1), default=3.0, show_default=True, help="How long each served figure counts."
@@ -202,7 +207,7 @@ def bench(*, model: str, serve_options: tuple[str, ...], models: Path, rounds: i
     read = artifact.read(newest)
     with serving(models, "--device", Device.CPU, *serve_options) as server, Crew(1) as crew:
         bare = Bare(crew, read, Device.CPU)
-        figures = asyncio.run(_measure(server, model, read, bare, rounds, seconds))
+        figures = asyncio.run(_measure(server, read, bare, rounds=rounds, seconds=seconds))
         click.echo(_in_words(figures, bare.settings()))
 
 

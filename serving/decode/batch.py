@@ -1,9 +1,9 @@
 """The batch: the rows that write together, in buffers that are made once.
 
-A row's place is among the first: where one leaves, the last takes its place, so that a run takes no gaps. The state lies
-in two buffers that swap, one read and one written by a run: nothing is copied but what moves. What rows write, and the
-numbers by which they choose, lie in laps of many steps: columns that all rows share, so that a step handles all rows at
-once and a single row only where it begins, ends or gives away what it has.
+A row's place is among the first: where one leaves, the last takes its place, so that a run takes no gaps. The state
+lies in two buffers that swap, one read and one written by a run: nothing is copied but what moves. What rows write, and
+the numbers by which they choose, lie in laps of many steps: columns that all rows share, so that a step handles all
+rows at once, and a single row only where it begins, ends or gives away what it has.
 
 Legend: S slots, N rows of a run, K tokens a run, T tokens of a lap, E last tokens of stops.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.decode.graphs import LOG_PROBABILITY, NEXT_TOKEN, TOKEN, UNIFORM, Graphs, next_of, sides
-from serving.decode.job import End, Floats, Piece, Row, State, Tokens
+from serving.decode.job import End, Piece, Row
 
 # Runs of a lap.
 LAP: Final = 64
@@ -58,9 +58,7 @@ class Batch:
         self._next_SK = np.zeros((slots, steps), np.int64)
         self._log_probability_SK = np.zeros((slots, steps), np.float32)
         self._states = [[np.zeros((slots, *sides(each)), np.float32) for each in graphs.states] for _ in range(2)]
-        self._constants = {
-            each.name: np.zeros((slots, *sides(each)), each.datatype.numpy) for each in graphs.constants
-        }
+        self._constants = {each.name: np.zeros((slots, *sides(each)), each.datatype.numpy) for each in graphs.constants}
         self._lap_uniform_ST = np.zeros((slots, self._columns), np.float32)
         self._lap_tokens_ST = np.zeros((slots, self._columns), np.int64)
         self._lap_log_probability_ST = np.zeros((slots, self._columns), np.float32)
@@ -167,7 +165,7 @@ class Batch:
 
     def turn(self) -> None:
         """Begins the next lap."""
-        for place, row in enumerate(self.rows):
+        for place in range(len(self.rows)):
             self._put_by(place, self._columns)
         self._column = 0
         for place, row in enumerate(self.rows):

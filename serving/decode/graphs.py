@@ -17,9 +17,9 @@ STEP: Final = "step"
 
 TOKENS: Final = "tokens"
 LENGTH: Final = "length"
-TOKEN: Final = "token"
+TOKEN: Final = "token"  # noqa: S105  of a text
 UNIFORM: Final = "uniform"
-NEXT_TOKEN: Final = "next_token"
+NEXT_TOKEN: Final = "next_token"  # noqa: S105  likewise
 LOG_PROBABILITY: Final = "log_probability"
 
 _STATE: Final = "state_"

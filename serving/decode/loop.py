@@ -1,10 +1,10 @@
 """The decode loop: many jobs share each step of a net that writes; token in, token out.
 
-Whose turn it is, is decided on the loop's own thread alone, between two steps; the event loop posts there what it wants,
-and is woken at most once a step. Jobs wait in one line. Its head takes a free slot at once: a job, whose tokens are to be
-read first, or a row that goes on. While rows write, reading takes as long as writing at most. A row that has held its
-slot for some laps goes to the line's end if anybody waits; one whose reader lags gives its slot up, and joins the line
-when the reader has caught up. So every row that waits comes next after a bounded number of steps.
+Whose turn it is, is decided on the loop's own thread alone, between two steps; the event loop posts there what it
+wants, and is woken at most once a step. Jobs wait in one line. Its head takes a free slot at once: a job, whose tokens
+are to be read first, or a row that goes on. While rows write, reading takes as long as writing at most. A row that has
+held its slot for some laps goes to the line's end if anybody waits; one whose reader lags gives its slot up, and joins
+the line when the reader has caught up. So every row that waits comes next after a bounded number of steps.
 """
 
 import asyncio
@@ -123,7 +123,7 @@ class Loop:
                 if what.end is not None:
                     self._rows -= 1
                 stream.add(row, what)
-                if stream.is_over:
+                if not stream.open_rows:
                     self._tally.requests[Outcome.ANSWERED].inc()
             else:
                 self._finish(stream, Outcome.EXPIRED if isinstance(what, DeadlineExceeded) else Outcome.FAILED)

@@ -7,7 +7,8 @@ Legend: N rows of a run, T tokens of a piece.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -30,7 +31,9 @@ _SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)
 # N of runs that read.
 _READ_SIZES: Final = (1, 2, 4, 8)
 # All cores must bring a run's time below this share of one core's; else the others are of more use elsewhere.
+# They have to show it once in so many tries: whatever else the machine does at load slows them down more than one core.
 _WORTH: Final = 0.8
+_TRIES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,13 @@ def _on_fewest_cores(graphs: Graphs, device: Device, golden: Mapping[str, Tensor
 
     def chosen(wide: Session, feeds: Tensors) -> Session:
         narrow = Session.open(wide.path, device, 1)
-        return wide if best_s(lambda: wide.run(feeds)) < _WORTH * best_s(lambda: narrow.run(feeds)) else narrow
+        wide_s = narrow_s = math.inf
+        for _ in range(_TRIES):
+            wide_s = min(wide_s, best_s(lambda: wide.run(feeds)))
+            narrow_s = min(narrow_s, best_s(lambda: narrow.run(feeds)))
+            if wide_s < _WORTH * narrow_s:
+                return wide
+        return narrow
 
     step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
     prefill = chosen(graphs.prefill, _piece(golden[PREFILL], 1, LENGTHS[-1], LENGTHS[-1]))
@@ -90,7 +99,7 @@ def _agreeing(session: Session, golden: Tensors, sizes: tuple[int, ...], device:
     expected = session.run(feeds)
 
     def agrees(size: int) -> bool:
-        run = _repeated(lambda: session.run({name: array[:size] for name, array in feeds.items()}))
+        run = session.run({name: array[:size] for name, array in feeds.items()})
         return all(np.array_equal(array, expected[name][:size]) for name, array in run.items())
 
     # A GPU promises no bits; there the warming alone counts.
@@ -103,9 +112,7 @@ def _read_sizes(graphs: Graphs, golden: Mapping[str, Tensors], device: Device) -
     for length, longer in zip(LENGTHS, (*LENGTHS[1:], LENGTHS[-1]), strict=True):
         expected = graphs.prefill.run(_piece(golden[PREFILL], 1, length, length))
         for size in _READ_SIZES:
-            run = _repeated(lambda rows=size, end=longer, known=length: graphs.prefill.run(
-                _piece(golden[PREFILL], rows, end, known)
-            ))
+            run = graphs.prefill.run(_piece(golden[PREFILL], size, longer, length))
             run[LOG_PROBABILITY] = run[LOG_PROBABILITY][:, :length]
             agree = all(np.array_equal(array[:1], expected[name]) for name, array in run.items())
             if size in sizes and size > 1 and not agree and device is Device.CPU:
@@ -118,8 +125,3 @@ def _piece(golden: Tensors, rows: int, length: int, known: int) -> Tensors:
     feeds = sample.from_golden(golden)(rows)
     tokens_NT = np.stack([np.resize(tokens_T, length) for tokens_T in feeds[TOKENS]])
     return {**feeds, TOKENS: tokens_NT, LENGTH: np.full(rows, known, np.int64)}
-
-
-def _repeated(run: Callable[[], Tensors]) -> Tensors:
-    run()  # the first run at a size plans its memory
-    return run()

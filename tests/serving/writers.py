@@ -1,12 +1,13 @@
-"""A model that writes, without torch: its state is a hash of all tokens that it has seen, so that no mix-up stays hidden.
+"""A model that writes, without torch: its state is a hash of all that it has seen, so that no mix-up stays hidden.
 
-The hash after a token is (31 h + token + 1) mod 1009, from 0. The next token is (7 h + chance + top_k) mod V, where chance
-is floor(V u), or 0 at temperature 0; its log-probability is -((3 h + token) mod 97 + 1) / 8. All of that is exact in
-32-bit floats, so `Twin` says to the last bit what is to come.
+The hash after a token is (31 h + token + 1) mod 1009, from 0. The next token is (7 h + chance + top_k) mod V, where
+chance is floor(V u), or 0 at temperature 0; its log-probability is -((3 h + token) mod 97 + 1) / 8. All of that is
+exact in 32-bit floats, so `Twin` says to the last bit what is to come.
 
 Legend: N batch, T tokens, K tokens a run of "step" writes, V characters.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -29,7 +30,6 @@ VOCABULARY: Final = "\n abcdefghijklmnopqrstuvwxyz.'-!"
 START: Final = 0
 STEPS: Final = 4
 _PRIME: Final = 1009
-_STATE: Final = [("state_seen", ["N", 2])]
 
 
 class Twin:
@@ -68,7 +68,7 @@ def written(
 def scores(tokens: Sequence[int]) -> list[float]:
     """Gives the log-probability of each token; 0 for the first."""
     twin, found = Twin(), [0.0]
-    for token, after in zip(tokens[:-1], tokens[1:], strict=True):
+    for token, after in itertools.pairwise(tokens):
         twin.see(token)
         found.append(twin.log_probability(after))
     return found
@@ -163,7 +163,7 @@ def step(path: Path, steps: int = STEPS) -> Path:
 
 def prefill(path: Path) -> Path:
     """Writes graph "prefill": a Scan over the tokens, which passes over those beyond a row's length."""
-    one = ["N", 1]
+    one: list[int | str | None] = ["N", 1]
     body_nodes = [
         # The token before this one is read, if this one is text; then this one's probability is known.
         *_see("h_in", "before", "h_seen"),

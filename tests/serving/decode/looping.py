@@ -1,7 +1,7 @@
 """A loop on the tiny model, and jobs for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -77,8 +77,8 @@ async def tokens(loop: Loop, asked: Job) -> list[int]:
     return written
 
 
-async def until(condition: Any, patience_s: float = 20) -> None:
+async def until(condition: Callable[[], bool], patience_s: float = 20) -> None:
     """Waits for something to become true."""
     async with asyncio.timeout(patience_s):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  what counts has no event
             await asyncio.sleep(0.002)
