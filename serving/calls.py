@@ -20,7 +20,8 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 def handler(service: ServiceDescriptor, implementation: object) -> grpc.GenericRpcHandler:
     """Gives the gRPC handler of a service whose methods `implementation` has, under their Python names.
 
-    A method gives a message for a message; or, where both stream, messages for messages, both asynchronously.
+    A method gives a message for a message; or messages, asynchronously, where the responses stream; for messages, where
+    the requests stream too.
     """
     methods = {
         method.name: _handler(method, getattr(implementation, python_name(method.name)), request)
@@ -35,6 +36,8 @@ def _handler(
     match method.client_streaming, method.server_streaming:
         case False, False:
             return grpc.unary_unary_rpc_method_handler(_answer(function, request))
+        case False, True:
+            return grpc.unary_stream_rpc_method_handler(_answer_at_length(function, request))
         case True, True:
             return grpc.stream_stream_rpc_method_handler(_answer_stream(function, request))
         case streaming:
@@ -50,6 +53,22 @@ def _answer(
         try:
             return (await method(_parse(request, data))).SerializeToString()
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status and the log the rest
+            await _abort(context, error, request)
+
+    return answer
+
+
+def _answer_at_length(
+    method: Callable[[Message], AsyncGenerator[Message]], request: type[Message]
+) -> Callable[[bytes, _Context], Awaitable[None]]:
+    """Wraps a method from message to messages likewise."""
+
+    async def answer(data: bytes, context: _Context) -> None:
+        try:
+            async with aclosing(method(_parse(request, data))) as responses:
+                async for response in responses:
+                    await context.write(response.SerializeToString())
+        except Exception as error:  # noqa: BLE001  as above
             await _abort(context, error, request)
 
     return answer

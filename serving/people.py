@@ -11,19 +11,25 @@ from protos.hondo_pb2 import (
     ClassifyResponse,
     ClassifyStreamResponse,
     Failure,
+    GenerateRequest,
+    GenerateResponse,
     GetModelRequest,
     GetModelResponse,
     ListModelsRequest,
     ListModelsResponse,
+    ScoreRequest,
+    ScoreResponse,
 )
-from serving.catalog import Catalog
+from serving.catalog import Catalog, Model
 from serving.classify import Classifier
 from serving.description import describe, describe_in_short
+from serving.generate import Writer
 from serving.inputs import field_of, rows_of
 from serving.refusal import Refusal
 from serving.streams import Streams
 
 _CLASSIFICATION: Final = "classification"
+_TEXT_GENERATION: Final = "text_generation"
 
 
 class HondoService:
@@ -34,6 +40,7 @@ class HondoService:
         self._classifiers = {
             model: Classifier(model, workers, limits) for model in catalog if model.task == _CLASSIFICATION
         }
+        self._writers = {model: Writer(model) for model in catalog if model.task == _TEXT_GENERATION}
         self._listed = ListModelsResponse(models=[describe_in_short(model) for model in catalog])
         self._streams = Streams(self._outcome, rows_of)
 
@@ -48,6 +55,14 @@ class HondoService:
     def classify_stream(self, requests: AsyncIterable[ClassifyRequest]) -> AsyncGenerator[ClassifyStreamResponse]:
         """Does the same for each request of a stream."""
         return self._streams.answers(requests)
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
+        """Writes on from a prompt."""
+        return self._writer(request.model, request.version).generate(request)
+
+    async def score(self, request: ScoreRequest) -> ScoreResponse:
+        """Says how well a model foretells a text."""
+        return await self._writer(request.model, request.version).score(request)
 
     async def list_models(self, _request: ListModelsRequest) -> ListModelsResponse:
         """Lists what is served."""
@@ -70,9 +85,23 @@ class HondoService:
     def _classifier(self, name: str, version: int) -> Classifier:
         model = self._catalog.find(name, version)
         if model.task != _CLASSIFICATION:
-            does = f"does {model.task}" if model.task else "is a bare ONNX file: use the Open Inference Protocol"
-            raise WrongTask(f"model {name!r} is no classifier; it {does}")
+            raise WrongTask(f"model {name!r} is no classifier; it {_does(model)}")
         return self._classifiers[model]
+
+    def _writer(self, name: str, version: int) -> Writer:
+        model = self._catalog.find(name or self._only_writer(), version)
+        if model.task != _TEXT_GENERATION:
+            raise WrongTask(f"model {name!r} does not write; it {_does(model)}")
+        return self._writers[model]
+
+    def _only_writer(self) -> str:
+        """Gives the name of the model that is meant where none is named."""
+        names = list(dict.fromkeys(model.name for model in self._writers))
+        if not names:
+            raise ModelNotFound("this server has no model that writes")
+        if len(names) > 1:
+            raise InvalidRequest(f"model: empty, but this server has several that write: {', '.join(names)}")
+        return names[0]
 
     def _only_one_of(self, field: str) -> str:
         """Gives the name of the classifier that is meant where none is named."""
@@ -85,6 +114,10 @@ class HondoService:
                 f"model: empty, but this server has several classifiers of {field}: {', '.join(names)}"
             )
         return names[0]
+
+
+def _does(model: Model) -> str:
+    return f"does {model.task}" if model.task else "is a bare ONNX file: use the Open Inference Protocol"
 
 
 def _failure(refusal: Refusal) -> Failure:
