@@ -53,7 +53,7 @@ class Bare:
 
     def __init__(self, crew: Crew, read: Artifact, device: Device) -> None:
         feeds, _ = read.golden(STEP)
-        self._steps = feeds[UNIFORM].shape[1]
+        self._steps: int = feeds[UNIFORM].shape[1]
         rows = len(feeds[UNIFORM])
         self._raws = {
             size: Raw(crew, read.graph_path(STEP), device, [_resized(feeds, size)], size) for size in (1, _STREAMS)
