@@ -30,7 +30,8 @@ _STREAMS: Final = 32
 _SHORT: Final = 200
 _PROMPT: Final = 100
 _FIRSTS: Final = 40
-_RAW_S: Final = 0.7
+# How long each raw figure is measured, as a share of a served one.
+_RAW_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +53,24 @@ class Figures:
 class Bare:
     """The graphs of an artifact on raw ONNX Runtime."""
 
-    def __init__(self, crew: Crew, read: Artifact, device: Device) -> None:
+    def __init__(self, crew: Crew, read: Artifact, device: Device, seconds: float) -> None:
         feeds, _ = read.golden(STEP)
         self._steps: int = feeds[UNIFORM].shape[1]
         step, prefill = read.graph_path(STEP), read.graph_path(PREFILL)
         self._raws = {rows: Raw(crew, step, device, [_resized(feeds, rows)], rows) for rows in (1, _STREAMS)}
-        self._best = {rows: _best(raw, rows) for rows, raw in self._raws.items()}
+        self._seconds = seconds
+        self._best = {rows: _best(raw, rows, seconds) for rows, raw in self._raws.items()}
         self._read = Raw(crew, prefill, device, [_prompt(read.golden(PREFILL)[0])], 1)
-        self._best_read = _best(self._read, 1)
+        self._best_read = _best(self._read, 1, seconds)
 
     def per_s(self, rows: int) -> float:
         """Gives the characters a second at a batch of so many rows, at its best setting."""
-        rows_per_s: float = self._raws[rows].measure(self._best[rows], _RAW_S).per_s
+        rows_per_s: float = self._raws[rows].measure(self._best[rows], self._seconds).per_s
         return rows_per_s * self._steps
 
     def read_ms(self) -> float:
         """Gives how long it takes to read a prompt, milliseconds."""
-        p50_ms: float = self._read.measure(self._best_read, _RAW_S).p50_ms
+        p50_ms: float = self._read.measure(self._best_read, self._seconds).p50_ms
         return p50_ms
 
     def settings(self) -> str:
@@ -79,9 +81,9 @@ class Bare:
         )
 
 
-def _best(raw: Raw, rows: int) -> Setting:
+def _best(raw: Raw, rows: int, seconds: float) -> Setting:
     tried = [Setting(rows, 1, each, spinning) for each in sorted({1, available()}) for spinning in (False, True)]
-    return max(tried, key=lambda setting: raw.measure(setting, _RAW_S / 2).per_s)
+    return max(tried, key=lambda setting: raw.measure(setting, seconds / 2).per_s)
 
 
 def _prompt(feeds: Tensors) -> Tensors:
@@ -216,7 +218,7 @@ def bench(*, model: str, serve_options: tuple[str, ...], models: Path, rounds: i
     newest = max((models / model).iterdir(), key=lambda place: int(place.name) if place.name.isdecimal() else 0)
     read = artifact.read(newest)
     with serving(models, "--device", Device.CPU, *serve_options) as server, Crew(1) as crew:
-        bare = Bare(crew, read, Device.CPU)
+        bare = Bare(crew, read, Device.CPU, seconds * _RAW_SHARE)
         figures = asyncio.run(_measure(server, read, bare, rounds=rounds, seconds=seconds))
         click.echo(_in_words(figures, bare.settings()))
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from serving.decode.graphs import Graphs, sides
 from serving.decode.job import State
 from serving.device import Device
-from serving.session import OnDevice, Session, providers
+from serving.session import Bound, OnDevice, Session, providers
 
 Buffer = NDArray[np.float32] | OnDevice
 
@@ -111,7 +111,7 @@ class DeviceStates:
         return rearrange.bind({"before": before, "fresh": self._fresh[part], "rows": self._source_S}, {"after": after})
 
     def _taking(self, rearrange: Session, front: int, part: int) -> Callable[[], None]:
-        inputs = {"before": self._flat(front, part), "fresh": self._fresh[part], "rows": self._wanted}
+        inputs: dict[str, Bound] = {"before": self._flat(front, part), "fresh": self._fresh[part], "rows": self._wanted}
         return rearrange.bind(inputs, {"after": self._taken[part]})
 
     def _flat(self, buffer: int, part: int) -> OnDevice:

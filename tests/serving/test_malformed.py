@@ -110,10 +110,12 @@ def test_damaged_message_is_refused(channel: grpc.Channel, method: MethodDescrip
     path = f"/{method.containing_service.full_name}/{method.name}"
     try:
         if method.server_streaming:
-            for _ in channel.unary_stream(path)(data, timeout=PATIENCE_S):
+            at_length: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(path)
+            for _ in at_length(data, timeout=PATIENCE_S):
                 pass
         else:
-            channel.unary_unary(path)(data, timeout=PATIENCE_S)
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+            call(data, timeout=PATIENCE_S)
     except grpc.RpcError as error:
         check_refusal(error)
     check_good_requests(channel)
