@@ -154,13 +154,13 @@ class Client:
         request = GenerateRequest(
             model=model,
             version=version,
-            prompt=prompt,
+            prompt=items.text(prompt),
             max_characters=max_characters,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             seed=seed,
-            stop=stop,
+            stop=[items.text(each) for each in stop],
             continuations=continuations,
             stream_interval_ms=stream_interval_ms,
             log_probabilities=log_probabilities,
@@ -189,7 +189,7 @@ class Client:
         request = ScoreRequest(
             model=model,
             version=version,
-            text=text,
+            text=items.text(text),
             log_probabilities=log_probabilities,
             replace_unknown=replace_unknown,
         )
@@ -298,13 +298,13 @@ class AsyncClient:
         request = GenerateRequest(
             model=model,
             version=version,
-            prompt=prompt,
+            prompt=items.text(prompt),
             max_characters=max_characters,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             seed=seed,
-            stop=stop,
+            stop=[items.text(each) for each in stop],
             continuations=continuations,
             stream_interval_ms=stream_interval_ms,
             log_probabilities=log_probabilities,
@@ -325,7 +325,7 @@ class AsyncClient:
         request = ScoreRequest(
             model=model,
             version=version,
-            text=text,
+            text=items.text(text),
             log_probabilities=log_probabilities,
             replace_unknown=replace_unknown,
         )

@@ -8,6 +8,6 @@ def held(text: str, stops: Sequence[str]) -> int:
     longest = max((len(stop) for stop in stops), default=0) - 1
     for count in range(min(longest, len(text)), 0, -1):
         ending = text[-count:]
-        if any(stop.startswith(ending) for stop in stops):
+        if any(len(stop) > count and stop.startswith(ending) for stop in stops):
             return count
     return 0

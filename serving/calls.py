@@ -1,8 +1,9 @@
 """Calls: each message is parsed, and each call answered or refused with the right status."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import grpc
 import grpc.aio
@@ -10,9 +11,12 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from hondo import retry
-from hondo.errors import InvalidRequest
+from hondo.errors import DeadlineExceeded, InvalidRequest
 from protos.rpc import python_name, request_types
 from serving.refusal import Refusal
+
+# How long a response may wait for its reader.
+_PATIENCE_S: Final = 300.0
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -67,7 +71,7 @@ def _answer_at_length(
         try:
             async with aclosing(method(_parse(request, data))) as responses:
                 async for response in responses:
-                    await context.write(response.SerializeToString())
+                    await _write(context, response)
         except Exception as error:  # noqa: BLE001  as above
             await _abort(context, error, request)
 
@@ -88,6 +92,15 @@ def _answer_stream(
             await _abort(context, error, request)
 
     return answer
+
+
+async def _write(context: _Context, response: Message) -> None:
+    """Sends a response; returns when the network has taken it, which it does only as the reader reads."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            await context.write(response.SerializeToString())
+    except TimeoutError:
+        raise DeadlineExceeded(f"nothing was read of the responses for {_PATIENCE_S:g} s") from None
 
 
 async def _abort(context: _Context, error: Exception, request: type[Message]) -> NoReturn:

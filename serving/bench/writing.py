@@ -22,7 +22,7 @@ from serving.bench import machine
 from serving.bench.crew import Crew
 from serving.bench.raw import Raw, Setting
 from serving.cores import available
-from serving.decode.graphs import STEP, UNIFORM
+from serving.decode.graphs import LENGTH, PREFILL, STEP, TOKENS, UNIFORM
 from serving.device import Device
 
 _STREAMS: Final = 32
@@ -30,7 +30,8 @@ _STREAMS: Final = 32
 _SHORT: Final = 200
 _PROMPT: Final = 100
 _FIRSTS: Final = 40
-_RAW_S: Final = 0.7
+# How long each raw figure is measured, as a share of a served one.
+_RAW_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,42 +45,51 @@ class Figures:
     # The same short requests at once, and one after another.
     at_once: float
     in_turn: float
-    # Milliseconds from asking to the first characters, of each of many requests.
+    # Milliseconds from asking to the first characters, of each of many requests; and what raw takes to read the prompt.
     first_ms: Sequence[float]
+    raw_read_ms: float
 
 
 class Bare:
-    """The graph "step" of an artifact on raw ONNX Runtime."""
+    """The graphs of an artifact on raw ONNX Runtime."""
 
-    def __init__(self, crew: Crew, read: Artifact, device: Device) -> None:
+    def __init__(self, crew: Crew, read: Artifact, device: Device, seconds: float) -> None:
         feeds, _ = read.golden(STEP)
-        self._steps = feeds[UNIFORM].shape[1]
-        rows = len(feeds[UNIFORM])
-        self._raws = {
-            size: Raw(crew, read.graph_path(STEP), device, [_resized(feeds, size)], size) for size in (1, _STREAMS)
-        }
-        assert rows, "golden samples have rows"
-        self._best = {size: self._find(size) for size in self._raws}
+        self._steps: int = feeds[UNIFORM].shape[1]
+        step, prefill = read.graph_path(STEP), read.graph_path(PREFILL)
+        self._raws = {rows: Raw(crew, step, device, [_resized(feeds, rows)], rows) for rows in (1, _STREAMS)}
+        self._seconds = seconds
+        self._best = {rows: _best(raw, rows, seconds) for rows, raw in self._raws.items()}
+        self._read = Raw(crew, prefill, device, [_prompt(read.golden(PREFILL)[0])], 1)
+        self._best_read = _best(self._read, 1, seconds)
 
     def per_s(self, rows: int) -> float:
         """Gives the characters a second at a batch of so many rows, at its best setting."""
-        return self._measure(rows, self._best[rows], _RAW_S)
+        rows_per_s: float = self._raws[rows].measure(self._best[rows], self._seconds).per_s
+        return rows_per_s * self._steps
+
+    def read_ms(self) -> float:
+        """Gives how long it takes to read a prompt, milliseconds."""
+        p50_ms: float = self._read.measure(self._best_read, self._seconds).p50_ms
+        return p50_ms
 
     def settings(self) -> str:
         """Says which those are."""
+        named = {**{f"{rows} rows": best for rows, best in self._best.items()}, "reading": self._best_read}
         return ", ".join(
-            f"{rows} rows: {best.threads} threads{', spinning' if best.spinning else ''}"
-            for rows, best in self._best.items()
+            f"{name}: {best.threads} threads{', spinning' if best.spinning else ''}" for name, best in named.items()
         )
 
-    def _find(self, rows: int) -> Setting:
-        threads = sorted({1, available()})
-        tried = [Setting(rows, 1, each, spinning) for each in threads for spinning in (False, True)]
-        return max(tried, key=lambda setting: self._measure(rows, setting, _RAW_S / 2))
 
-    def _measure(self, rows: int, setting: Setting, seconds: float) -> float:
-        rows_per_s: float = self._raws[rows].measure(setting, seconds).per_s
-        return rows_per_s * self._steps
+def _best(raw: Raw, rows: int, seconds: float) -> Setting:
+    tried = [Setting(rows, 1, each, spinning) for each in sorted({1, available()}) for spinning in (False, True)]
+    return max(tried, key=lambda setting: raw.measure(setting, seconds / 2).per_s)
+
+
+def _prompt(feeds: Tensors) -> Tensors:
+    """Gives one golden row of "prefill", its tokens over and over to the length of the prompt."""
+    tokens_1T = np.resize(feeds[TOKENS][:1], (1, _PROMPT + 1))
+    return {**_resized(feeds, 1), TOKENS: tokens_1T, LENGTH: np.full(1, _PROMPT + 1)}
 
 
 def _resized(feeds: Tensors, rows: int) -> Tensors:
@@ -154,6 +164,7 @@ async def _round(served: Served, bare: Bare, seconds: float) -> Figures:
         at_once=await served.at_once(_STREAMS, _SHORT),
         in_turn=await served.in_turn(_STREAMS, _SHORT),
         first_ms=await served.first_ms(),
+        raw_read_ms=bare.read_ms(),
     )
 
 
@@ -180,6 +191,7 @@ def _in_words(rounds: Sequence[Figures], settings: str) -> str:
             f"{of(lambda each: each.at_once / each.in_turn, '.2f')}",
             f"  of {_STREAMS} long ones over a long one: {of(lambda each: each.served_many / each.served_one, '.2f')}",
             f"first characters after a prompt of {_PROMPT}, ms: p50 {p50_ms:.1f}, p90 {p90_ms:.1f}",
+            f"  raw reading of it, ms: {of(lambda each: each.raw_read_ms, '.1f')}",
         ]
     )
 
@@ -206,7 +218,7 @@ def bench(*, model: str, serve_options: tuple[str, ...], models: Path, rounds: i
     newest = max((models / model).iterdir(), key=lambda place: int(place.name) if place.name.isdecimal() else 0)
     read = artifact.read(newest)
     with serving(models, "--device", Device.CPU, *serve_options) as server, Crew(1) as crew:
-        bare = Bare(crew, read, Device.CPU)
+        bare = Bare(crew, read, Device.CPU, seconds * _RAW_SHARE)
         figures = asyncio.run(_measure(server, read, bare, rounds=rounds, seconds=seconds))
         click.echo(_in_words(figures, bare.settings()))
 

@@ -1,22 +1,24 @@
 """The batch: the rows that write together, in buffers that are made once.
 
-A row's place is among the first: where one leaves, the last takes its place, so that a run takes no gaps. The state
-lies in two buffers that swap, one read and one written by a run: nothing is copied but what moves. What rows write, and
-the numbers by which they choose, lie in laps of many steps: columns that all rows share, so that a step handles all
-rows at once, and a single row only where it begins, ends or gives away what it has.
+A row's place is among the first: where one leaves, the last takes its place, so that a run takes no gaps and nothing
+is copied but what moves. What rows write, and the numbers by which they choose, lie in laps of many steps: columns that
+all rows share, so that a step handles all rows at once, and a single row only where it begins, ends or gives away what
+it has.
 
 Legend: S slots, N rows of a run, K tokens a run, T tokens of a lap, E last tokens of stops.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.decode import states
 from serving.decode.graphs import LOG_PROBABILITY, NEXT_TOKEN, TOKEN, UNIFORM, Graphs, next_of, sides
 from serving.decode.job import End, Piece, Row
+from serving.session import Bound
 
 # Runs of a lap.
 LAP: Final = 64
@@ -57,7 +59,7 @@ class Batch:
         self._uniform_SK = np.zeros((slots, steps), np.float32)
         self._next_SK = np.zeros((slots, steps), np.int64)
         self._log_probability_SK = np.zeros((slots, steps), np.float32)
-        self._states = [[np.zeros((slots, *sides(each)), np.float32) for each in graphs.states] for _ in range(2)]
+        self._states = states.of(graphs, slots)
         self._constants = {each.name: np.zeros((slots, *sides(each)), each.datatype.numpy) for each in graphs.constants}
         self._lap_uniform_ST = np.zeros((slots, self._columns), np.float32)
         self._lap_tokens_ST = np.zeros((slots, self._columns), np.int64)
@@ -67,8 +69,6 @@ class Batch:
         self._with_stops = 0
         # No row has fewer tokens left than this.
         self._least_left = 0
-        # Which of the states a run reads; it writes the other.
-        self._front = 0
         self._size_of = [next(size for size in sizes if size >= rows) for rows in range(slots + 1)]
         self._runs = [{size: self._bound(graphs, size, front) for size in sizes} for front in range(2)]
 
@@ -87,8 +87,7 @@ class Batch:
         place = len(self.rows)
         self.rows.append(row)
         self._token_S[place] = row.token
-        for buffer_S, part in zip(self._states[self._front], row.state, strict=True):
-            buffer_S[place] = part
+        self._states.write(place, row.state)
         for name, buffer_S in self._constants.items():
             buffer_S[place] = row.job.constants[name]
         self._lap_uniform_ST[place, self._column :] = row.draw(self._columns - self._column)
@@ -104,7 +103,7 @@ class Batch:
         """Takes a row out, with all that it needs to join again."""
         row = self.rows[place]
         row.token = int(self._token_S[place])
-        row.state = [buffer_S[place].copy() for buffer_S in self._states[self._front]]
+        row.state = self._states.read(place)
         row.left = int(self._left_S[place])
         row.spare = np.concatenate([self._lap_uniform_ST[place, self._column :], row.spare])
         self.drop(place)
@@ -115,6 +114,7 @@ class Batch:
         row, last = self.rows[place], len(self.rows) - 1
         self._with_stops -= bool(row.job.stops)
         if place != last:
+            self._states.move(last, place)
             for buffer_S in self._moving():
                 buffer_S[place] = buffer_S[last]
             self.rows[place] = self.rows[last]
@@ -124,8 +124,8 @@ class Batch:
         """Writes K tokens in every row."""
         rows, start, end = len(self.rows), self._column, self._column + self._steps
         self._uniform_SK[:rows] = self._lap_uniform_ST[:rows, start:end]
-        self._runs[self._front][self._size_of[rows]]()
-        self._front = 1 - self._front
+        self._runs[self._states.front][self._size_of[rows]]()
+        self._states.swap()
         self._lap_tokens_ST[:rows, start:end] = self._next_SK[:rows]
         self._lap_log_probability_ST[:rows, start:end] = self._log_probability_SK[:rows]
         self._token_S[:rows] = self._next_SK[:rows, -1]
@@ -185,9 +185,8 @@ class Batch:
             row.tail_T = np.concatenate([row.tail_T, tokens_T])[-longest:]
 
     def _moving(self) -> Iterator[NDArray[Any]]:
-        """Goes through the buffers in which a row has something that stays."""
+        """Goes through the buffers in which a row has something that stays, beside its state."""
         yield from (self._token_S, self._left_S, self._last_of_stops_SE)
-        yield from self._states[self._front]
         yield from self._constants.values()
         yield from (self._lap_uniform_ST, self._lap_tokens_ST, self._lap_log_probability_ST)
 
@@ -210,15 +209,15 @@ class Batch:
         ]
         return max(matching, key=lambda number: len(row.job.stops[number]), default=None)
 
-    def _bound(self, graphs: Graphs, size: int, front: int) -> Any:
+    def _bound(self, graphs: Graphs, size: int, front: int) -> Callable[[], None]:
         """Gives what runs so many rows on these buffers."""
-        before, after = self._states[front], self._states[1 - front]
-        inputs: dict[str, NDArray[Any]] = {TOKEN: self._token_S[:size], UNIFORM: self._uniform_SK[:size]}
-        inputs |= {each.name: part[:size] for each, part in zip(graphs.states, before, strict=True)}
+        before, after = self._states.rows(front, size), self._states.rows(1 - front, size)
+        inputs: dict[str, Bound] = {TOKEN: self._token_S[:size], UNIFORM: self._uniform_SK[:size]}
+        inputs |= {each.name: part for each, part in zip(graphs.states, before, strict=True)}
         inputs |= {name: buffer_S[:size] for name, buffer_S in self._constants.items()}
-        outputs: dict[str, NDArray[Any]] = {
+        outputs: dict[str, Bound] = {
             NEXT_TOKEN: self._next_SK[:size],
             LOG_PROBABILITY: self._log_probability_SK[:size],
         }
-        outputs |= {next_of(each.name): part[:size] for each, part in zip(graphs.states, after, strict=True)}
+        outputs |= {next_of(each.name): part for each, part in zip(graphs.states, after, strict=True)}
         return graphs.step.bind(inputs, outputs)
