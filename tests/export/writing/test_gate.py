@@ -120,6 +120,6 @@ def test_rows_are_of_the_whole_text() -> None:
 def test_large_numbers_of_a_state_are_held_to_their_share() -> None:
     """Numbers beyond 1 may differ by a share of themselves, smaller ones by as much as that of 1."""
     expected = np.array([50.0, 0.01])
-    assert gate.off_state(expected + [0.004, 0], expected) == pytest.approx(8e-5)
-    assert gate.off_state(expected + [0, 0.004], expected) == pytest.approx(4e-3)
+    assert gate.off_state(np.array([50.004, 0.01]), expected) == pytest.approx(8e-5)
+    assert gate.off_state(np.array([50, 0.014]), expected) == pytest.approx(4e-3)
     assert gate.off_state(np.array([np.nan, 0.01]), expected) == np.inf
