@@ -115,3 +115,11 @@ def test_rows_are_of_the_whole_text() -> None:
     """Pieces begin far apart, and a short text is gone round."""
     assert gate.pieces(np.arange(9), 3, 2).tolist() == [[0, 1], [3, 4], [6, 7]]
     assert gate.pieces(np.arange(3), 2, 5).tolist() == [[0, 1, 2, 0, 1], [1, 2, 0, 1, 2]]
+
+
+def test_large_numbers_of_a_state_are_held_to_their_share() -> None:
+    """Numbers beyond 1 may differ by a share of themselves, smaller ones by as much as that of 1."""
+    expected = np.array([50.0, 0.01])
+    assert gate.off_state(np.array([50.004, 0.01]), expected) == pytest.approx(8e-5)
+    assert gate.off_state(np.array([50, 0.014]), expected) == pytest.approx(4e-3)
+    assert gate.off_state(np.array([np.nan, 0.01]), expected) == np.inf
