@@ -43,7 +43,7 @@ def build(candidate: Candidate, folder: Path, say: Say, lowering: Lowering | Non
     path = folder / f"{MODEL}.onnx"
     candidate.write(path, facts(manifest))
     session, reference = Session.open(path), candidate.reference
-    say(f"graph    {_about(path)}")
+    say(f"graph    {about(path)}")
     gate.check_signature(session, manifest.classification)
     parity = _prove(session, candidate, Standard(reference.author), say)
     if lowering is not None:
@@ -57,7 +57,8 @@ def build(candidate: Candidate, folder: Path, say: Say, lowering: Lowering | Non
     say(f"golden   {_GOLDEN_SAMPLES} samples with {reference.author}'s answers, read back and answered alike")
 
 
-def _about(path: Path) -> str:
+def about(path: Path) -> str:
+    """Says what a written graph is, in words."""
     opsets = {each.domain: each.version for each in onnx.load(path).opset_import}
     return f"{path.name}, opset {opsets['']}, {path.stat().st_size:,} bytes; onnx.checker finds no fault"
 
@@ -76,7 +77,7 @@ def _lower(path: Path, candidate: Candidate, manifest: Manifest, lowering: Lower
     path.rename(full)
     lower.write(full, path, lowering)
     session = Session.open(path)
-    say(f"{lowering.name:8} {_about(path)}")
+    say(f"{lowering.name:8} {about(path)}")
     gate.check_signature(session, manifest.classification)
     standard = lower.standard(lowering, candidate.reference.author)
     if standard is not None:

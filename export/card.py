@@ -29,7 +29,7 @@ def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) 
         "## Input and output": _tensors(task),
         "## Scores": scores(manifest.scores),
         "## Data": "\n".join(data(source) for source in made.data) or "What the weights were trained on was not told.",
-        **({"## Weights": _weights(made)} if made.HasField("weights") else {"## Training": training(made)}),
+        **({"## Weights": weights(made)} if made.HasField("weights") else {"## Training": training(made)}),
         "## Proof": _proof(candidate, parity),
         **({"## Precision": _precision(manifest.precision)} if manifest.HasField("precision") else {}),
     }
@@ -124,14 +124,15 @@ def data(source: DataSource) -> str:
 
 def training(made: Provenance) -> str:
     """Says how the weights were trained."""
-    return f"Seed {made.seed}, with {_versions(made)}.\n\n{_settings(made)}"
+    return f"Seed {made.seed}, with {_versions(made)}.\n\n{settings(made)}"
 
 
-def _weights(made: Provenance) -> str:
-    weights = made.weights
+def weights(made: Provenance) -> str:
+    """Says whose weights the model has."""
+    given = made.weights
     return (
-        f"{weights.origin}. Terms: {weights.terms}\n\n"
-        f"`{weights.file}`, sha256 `{weights.sha256}`, imported with {_versions(made)}.\n\n{_settings(made)}"
+        f"{given.origin}. Terms: {given.terms}\n\n"
+        f"`{given.file}`, sha256 `{given.sha256}`, imported with {_versions(made)}.\n\n{settings(made)}"
     )
 
 
@@ -139,7 +140,8 @@ def _versions(made: Provenance) -> str:
     return ", ".join(f"{name} {version}" for name, version in sorted(made.library_versions.items()))
 
 
-def _settings(made: Provenance) -> str:
+def settings(made: Provenance) -> str:
+    """Gives the settings as JSON."""
     return f"```json\n{json.dumps(json.loads(made.recipe), indent=2, ensure_ascii=False)}\n```"
 
 

@@ -2,61 +2,93 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
 import onnx.helper
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+from torch import nn
 
 from export import signature
 from export.graphs import ClassifierGraph
 from protos.manifest_pb2 import Classification
+from serving.session import Signature
 
 OPSET: Final = 20
+# Lengths of the sides of the picture that a graph is traced with, where a request chooses them.
+_EXAMPLE: Final[dict[str | None, int]] = {signature.HEIGHT: 80, signature.WIDTH: 112}
 
 
 def convert(graph: ClassifierGraph, task: Classification, path: Path, facts: Mapping[str, str]) -> None:
+    """Writes a classifier's graph: see `write`."""
+    write(graph, signature.takes(task), (signature.gives(task),), path, facts)
+
+
+def write(graph: nn.Module, takes: Signature, gives: Sequence[Signature], path: Path, facts: Mapping[str, str]) -> None:
     """Writes a graph as one ONNX file: opset OPSET, any batch size, weights inside; the same bytes for the same net.
 
     Args:
         graph: what the file is to compute.
-        task: says what the graph takes and gives.
+        takes: its input; where a side has a name, a request chooses it.
+        gives: its outputs.
         path: the file to write.
         facts: go into the file's metadata.
 
     Raises:
         onnx.checker.ValidationError: the file breaks the ONNX standard.
     """
-    model = _trace(graph, task)
+    model = _trace(graph, takes, gives)
     onnx.helper.set_model_props(model, dict(facts))
     onnx.save(model, path)
     onnx.checker.check_model(path, full_check=True)
 
 
-def _trace(graph: ClassifierGraph, task: Classification) -> onnx.ModelProto:
-    taken = signature.takes(task)
-    # An example batch of 1 would freeze the batch size.
-    example = torch.from_numpy(np.zeros([2, *taken.wire_shape[1:]], taken.datatype.numpy))
+def _trace(graph: nn.Module, takes: Signature, gives: Sequence[Signature]) -> onnx.ModelProto:
+    # An example with a side of 1 would freeze it.
+    shape = [side if isinstance(side, int) else _EXAMPLE.get(side, 2) for side in takes.shape]
+    example = torch.from_numpy(np.zeros(shape, takes.datatype.numpy))
     with _quiet():
         program = torch.onnx.export(
             graph,
             (example,),
             dynamo=True,
             opset_version=OPSET,
-            input_names=[taken.name],
-            output_names=[signature.PROBABILITIES],
-            dynamic_shapes=({0: torch.export.Dim(signature.BATCH)},),
+            input_names=[takes.name],
+            output_names=[given.name for given in gives],
+            dynamic_shapes=({axis: _free(side) for axis, side in enumerate(takes.shape) if not isinstance(side, int)},),
             verbose=False,
         )
     assert program is not None, "the dynamo exporter gives a program"
     # The exporter leaves stack traces with the paths of this machine.
     ClearMetadataAndDocStringPass()(program.model)
-    return program.model_proto
+    model = program.model_proto
+    _name_sides(model, takes, gives)
+    return model
+
+
+def _free(side: str | None) -> Any:
+    """Gives how torch is told of an axis of any length."""
+    # With a name, torch insists on proving that heights and widths of any length go through all strides and back.
+    return torch.export.Dim.DYNAMIC if side in _EXAMPLE else torch.export.Dim(signature.BATCH)
+
+
+def _name_sides(model: onnx.ModelProto, takes: Signature, gives: Sequence[Signature]) -> None:
+    """Calls the free sides what the signatures call them, where torch has made up names of its own.
+
+    A side that came out with a fixed length stays as it is, for the gate to find.
+    """
+    # Notes on what is in between, in torch's names.
+    if set(_EXAMPLE) & set(takes.shape):
+        del model.graph.value_info[:]
+    for value, signed in zip((*model.graph.input, *model.graph.output), (takes, *gives), strict=True):
+        for found, side in zip(value.type.tensor_type.shape.dim, signed.shape, strict=True):
+            if isinstance(side, str) and not found.HasField("dim_value"):
+                found.dim_param = side
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from export.candidate import Reference
 from hondo.artifact import MODEL, Artifact
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Classification
-from serving.session import Session
+from serving.session import Session, Signature
 
 BATCH_SIZES: Final = (1, 2, 7, 32)
 # Largest allowed difference of two probabilities, where the file computes in 32-bit floats.
@@ -42,11 +42,19 @@ def check_signature(session: Session, task: Classification) -> None:
     Raises:
         ParityError: they are not those that `export.signature` gives for the task.
     """
-    takes, gives = signature.takes(task), signature.gives(task)
-    for does, found, expected in (("take", session.inputs, takes), ("give", session.outputs, gives)):
-        if found != (expected,):
-            has = ", ".join(map(signature.text, found))
-            raise ParityError(f"graph {MODEL!r} must {does} {signature.text(expected)}, but {does}s {has}")
+    check_tensors(session, signature.takes(task), (signature.gives(task),))
+
+
+def check_tensors(session: Session, takes: Signature, gives: tuple[Signature, ...]) -> None:
+    """Checks that the file's tensors are these.
+
+    Raises:
+        ParityError: they are not.
+    """
+    for does, found, expected in (("take", session.inputs, (takes,)), ("give", session.outputs, gives)):
+        if found != expected:
+            should, has = (", ".join(map(signature.text, signatures)) for signatures in (expected, found))
+            raise ParityError(f"graph {MODEL!r} must {does} {should}, but {does}s {has}")
 
 
 def check_parity(

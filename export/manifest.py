@@ -1,23 +1,35 @@
 """A candidate's facts as the manifest has them, and as the ONNX file's own metadata repeats them."""
 
 import json
+from typing import Any
 
 from google.protobuf import json_format
 
 from export.candidate import Candidate
-from protos.manifest_pb2 import Manifest
+from export.whole.candidate import WholeCandidate
+from protos.manifest_pb2 import Classification, EdgeDetection, ImageFilter, Manifest
 
 
-def describe(candidate: Candidate, name: str, version: int) -> Manifest:
+def describe(candidate: Candidate | WholeCandidate, name: str, version: int) -> Manifest:
     """Gives the manifest of a candidate, but for the artifact's files."""
     return Manifest(
         name=name,
         version=version,
         summary=candidate.summary,
-        classification=candidate.task,
         provenance=candidate.provenance,
         scores=candidate.scores,
+        **_task(candidate.task),
     )
+
+
+def _task(task: Classification | EdgeDetection | ImageFilter) -> dict[str, Any]:
+    match task:
+        case Classification():
+            return {"classification": task}
+        case EdgeDetection():
+            return {"edge_detection": task}
+        case ImageFilter():
+            return {"image_filter": task}
 
 
 def facts(manifest: Manifest) -> dict[str, str]:

@@ -11,8 +11,11 @@ from typing import Final
 import onnx
 import onnxruntime
 import onnxscript
+import torch
 
 from protos.manifest_pb2 import DataSource, Provenance, Weights
+from training.edges.run import EdgeRun
+from training.fixed import FixedRecipe
 from training.run import Run
 from training.text_run import TextRun
 
@@ -25,6 +28,19 @@ def of_run(run: Run | TextRun) -> Provenance:
     """Gives the provenance of a model that was trained here and is exported now."""
     trained = Provenance(source=run.source, data=run.data, seed=run.seed, parameters=run.parameters)
     return _now(trained, run.recipe, run.library_versions)
+
+
+def of_edges(run: EdgeRun) -> Provenance:
+    """Gives the provenance of an edge detector that was trained here and is exported now."""
+    facts = run.facts
+    trained = Provenance(source=facts.recipe.source, data=facts.data, seed=facts.seed, parameters=run.parameters)
+    return _now(trained, facts.recipe.settings(), run.library_versions)
+
+
+def of_fixed(recipe: FixedRecipe) -> Provenance:
+    """Gives the provenance of a model that had nothing to learn."""
+    settings = {"name": recipe.name, "net": recipe.net}
+    return _now(Provenance(source=recipe.source), settings, {"torch": torch.__version__})
 
 
 def of_import(

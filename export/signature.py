@@ -1,6 +1,6 @@
-"""The tensors of a classifier's graph, as its task has them: what the server relies on.
+"""The tensors of a task's graph: what the server relies on.
 
-Legend: N batch, H height, W width, C channels, T words, F columns, K classes.
+Legend: N batch, H height, W width, C channels, T words, F columns, K classes, S side outputs.
 """
 
 from typing import Final, assert_never
@@ -9,13 +9,18 @@ from protos.manifest_pb2 import Classification
 from serving.datatypes import BY_NAME
 from serving.session import Signature
 
-# What a dimension is called that a request chooses.
+# What the dimensions are called that a request chooses.
 BATCH: Final = "N"
+HEIGHT: Final = "H"
+WIDTH: Final = "W"
 
 IMAGE: Final = "image"
 TOKENS: Final = "tokens"
 VALUES: Final = "values"
 PROBABILITIES: Final = "probabilities"
+EDGES: Final = "edges"
+SIDE_EDGES: Final = "side_edges"
+FILTERED: Final = "filtered"
 
 
 def takes(task: Classification) -> Signature:
@@ -38,6 +43,22 @@ def takes(task: Classification) -> Signature:
 def gives(task: Classification) -> Signature:
     """Gives the graph's output: probabilities f32[N,K]."""
     return Signature(PROBABILITIES, BY_NAME["FP32"], (BATCH, len(task.labels)))
+
+
+def takes_whole(channels: int) -> Signature:
+    """Gives the input of a graph that takes pictures as they are: image u8[N,H,W,C]."""
+    return Signature(IMAGE, BY_NAME["UINT8"], (BATCH, HEIGHT, WIDTH, channels))
+
+
+def gives_edges(sides: int) -> tuple[Signature, ...]:
+    """Gives an edge detector's outputs: edges f32[N,H,W], and where it has any, side_edges f32[N,S,H,W]."""
+    edges = Signature(EDGES, BY_NAME["FP32"], (BATCH, HEIGHT, WIDTH))
+    return (edges, Signature(SIDE_EDGES, BY_NAME["FP32"], (BATCH, sides, HEIGHT, WIDTH))) if sides else (edges,)
+
+
+def gives_filtered(channels: int) -> tuple[Signature, ...]:
+    """Gives a filter's output: filtered f32[N,H,W,C]."""
+    return (Signature(FILTERED, BY_NAME["FP32"], (BATCH, HEIGHT, WIDTH, channels)),)
 
 
 def text(signature: Signature) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hondo.errors import InvalidText
-from protos.hondo_pb2 import ClassifyRequest, Row
+from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, Row
 
 # A picture: the bytes of a file, or the path of one.
 Picture = bytes | str | os.PathLike[str]
@@ -47,7 +47,7 @@ def content(field: Field, item: Any) -> Content:
     """
     match field:
         case "images":
-            return item if isinstance(item, bytes) else Path(item).read_bytes()
+            return _file(item)
         case "texts":
             return text(item)
         case "rows":
@@ -72,6 +72,22 @@ def request(
         except InvalidText as error:
             raise InvalidText(f"{field}[{index}]: {error}", index) from error
     return made
+
+
+def edges_request(images: Iterable[Picture], **settings: Any) -> DetectEdgesRequest:
+    """Gives the request for the edges in some pictures; the settings are its fields.
+
+    Raises:
+        OSError: a picture's file cannot be read.
+        TypeError: one picture came alone.
+    """
+    if isinstance(images, bytes | str | os.PathLike):
+        raise TypeError("images takes several, here is one alone: images=[it]")
+    return DetectEdgesRequest(images=[_file(image) for image in images], **settings)
+
+
+def _file(picture: Picture) -> bytes:
+    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
 
 
 def text(item: object) -> str:

@@ -12,8 +12,17 @@ class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     NORMAL: _ClassVar[Priority]
     HIGH: _ClassVar[Priority]
+
+class EdgeFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PNG_8: _ClassVar[EdgeFormat]
+    PNG_16: _ClassVar[EdgeFormat]
+    FLOAT_32: _ClassVar[EdgeFormat]
 NORMAL: Priority
 HIGH: Priority
+PNG_8: EdgeFormat
+PNG_16: EdgeFormat
+FLOAT_32: EdgeFormat
 
 class ClassifyRequest(_message.Message):
     __slots__ = ("model", "version", "images", "texts", "rows", "top_k", "priority", "queue_timeout_ms")
@@ -86,6 +95,50 @@ class Label(_message.Message):
     name: str
     probability: float
     def __init__(self, index: _Optional[int] = ..., name: _Optional[str] = ..., probability: _Optional[float] = ...) -> None: ...
+
+class DetectEdgesRequest(_message.Message):
+    __slots__ = ("model", "version", "images", "format", "thin", "threshold", "side_edges", "priority", "queue_timeout_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IMAGES_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    THIN_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    SIDE_EDGES_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    images: _containers.RepeatedScalarFieldContainer[bytes]
+    format: EdgeFormat
+    thin: bool
+    threshold: float
+    side_edges: bool
+    priority: Priority
+    queue_timeout_ms: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., images: _Optional[_Iterable[bytes]] = ..., format: _Optional[_Union[EdgeFormat, str]] = ..., thin: _Optional[bool] = ..., threshold: _Optional[float] = ..., side_edges: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ..., queue_timeout_ms: _Optional[int] = ...) -> None: ...
+
+class DetectEdgesResponse(_message.Message):
+    __slots__ = ("model", "version", "results")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    results: _containers.RepeatedCompositeFieldContainer[Edges]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., results: _Optional[_Iterable[_Union[Edges, _Mapping]]] = ...) -> None: ...
+
+class Edges(_message.Message):
+    __slots__ = ("height", "width", "map", "side_maps")
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    MAP_FIELD_NUMBER: _ClassVar[int]
+    SIDE_MAPS_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    width: int
+    map: bytes
+    side_maps: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., map: _Optional[bytes] = ..., side_maps: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ("model", "version", "prompt", "max_characters", "temperature", "top_k", "top_p", "seed", "stop", "continuations", "stream_interval_ms", "log_probabilities", "replace_unknown", "queue_timeout_ms")

@@ -65,14 +65,6 @@ class Classification(_message.Message):
     labels: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, image: _Optional[_Union[ImageInput, _Mapping]] = ..., text: _Optional[_Union[TextInput, _Mapping]] = ..., table: _Optional[_Union[TableInput, _Mapping]] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
-class TextGeneration(_message.Message):
-    __slots__ = ("vocabulary", "start")
-    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
-    START_FIELD_NUMBER: _ClassVar[int]
-    vocabulary: _containers.RepeatedScalarFieldContainer[str]
-    start: int
-    def __init__(self, vocabulary: _Optional[_Iterable[str]] = ..., start: _Optional[int] = ...) -> None: ...
-
 class EdgeDetection(_message.Message):
     __slots__ = ("channels", "reach_px", "step_px")
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
@@ -88,6 +80,14 @@ class ImageFilter(_message.Message):
     CHANNELS_FIELD_NUMBER: _ClassVar[int]
     channels: int
     def __init__(self, channels: _Optional[int] = ...) -> None: ...
+
+class TextGeneration(_message.Message):
+    __slots__ = ("vocabulary", "start")
+    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    vocabulary: _containers.RepeatedScalarFieldContainer[str]
+    start: int
+    def __init__(self, vocabulary: _Optional[_Iterable[str]] = ..., start: _Optional[int] = ...) -> None: ...
 
 class TextInput(_message.Message):
     __slots__ = ("tokenizer", "vocabulary", "length")

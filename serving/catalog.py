@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
-from serving import classifier, plan, sample, writer
+from serving import classifier, detector, footprint, plan, sample, writer
 from serving.batcher import Batcher, Queueing
 from serving.decode import plan as decode_plan
 from serving.decode.graphs import PREFILL, STEP, Graphs
@@ -38,10 +38,14 @@ class Model:
         version: int,
         plans: Mapping[str, Plan],
         read: Artifact | None,
+        *,
         decode_plan: DecodePlan | None = None,
+        pixel_bytes: int = 0,
     ) -> None:
         self.name = name
         self.version = version
+        # Memory that a run takes for each pixel; 0 where the model detects no edges.
+        self.pixel_bytes = pixel_bytes
         # None for a bare ONNX file.
         self.artifact = read
         self.sessions = {role: plan.session for role, plan in plans.items()}
@@ -178,10 +182,12 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
     if (place / artifact.MANIFEST).exists():
         read = artifact.read(place)
         if read.manifest.WhichOneof("task") == "text_generation":
-            return Model(name, version, {}, read, _decode_plan(read, device, wishes))
+            return Model(name, version, {}, read, decode_plan=_decode_plan(read, device, wishes))
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
-        return Model(name, version, plans, read)
+        is_detector = read.manifest.HasField("edge_detection")
+        pixel_bytes = footprint.bytes_per_pixel(read.graph_path(MODEL)) if is_detector else 0
+        return Model(name, version, plans, read, pixel_bytes=pixel_bytes)
     session = Session.open(bare_graph(place), device, wishes.run_threads)
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
@@ -217,11 +223,15 @@ def bare_graph(place: Path) -> Path:
 
 def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
     try:
-        task = read.manifest.WhichOneof("task")
-        if task == "classification":
-            classifier.check(read.manifest.classification, sessions)
-        elif task == "text_generation":
-            writer.check(read.manifest.text_generation, sessions)
+        match read.manifest.WhichOneof("task"):
+            case "classification":
+                classifier.check(read.manifest.classification, sessions)
+            case "text_generation":
+                writer.check(read.manifest.text_generation, sessions)
+            case "edge_detection":
+                detector.check(read.manifest.edge_detection, sessions)
+            case _:  # what it has no typed RPC for
+                pass
     except InvalidArtifact as error:
         raise InvalidArtifact(f"{read.folder}: {error}") from error
 

@@ -120,6 +120,13 @@ _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in 
     help="Most pixels in a picture's width or height.",
 )
 @click.option(
+    "--max-run-mb",
+    type=click.IntRange(16),
+    default=Settings.run_bytes // 2**20,
+    show_default=True,
+    help="Memory that one run of an edge detector may take, MiB; a picture that needs more is answered in parts.",
+)
+@click.option(
     "--threads", type=click.IntRange(1), show_default="measured", help="Threads that compute one run on the CPU."
 )
 @click.option(
@@ -160,6 +167,7 @@ def serve(
     max_image_mb: int,
     max_image_pixels: int,
     max_image_side: int,
+    max_run_mb: int,
     threads: int | None,
     instances: int | None,
     workers: int,
@@ -185,6 +193,7 @@ def serve(
         max_message_bytes=max_message_mb * 2**20,
         cores=cores,
         images=Limits(max_bytes=max_image_mb * 2**20, max_pixels=max_image_pixels, max_side_px=max_image_side),
+        run_bytes=max_run_mb * 2**20,
         queueing=queueing,
         port_shared=worker is not None,
         metrics_port=None if worker else metrics_port,

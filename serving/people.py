@@ -1,15 +1,16 @@
 """The typed service, `hondo.v1.Hondo`, on the catalog: what people ask about in, names out."""
 
-from collections.abc import AsyncGenerator, AsyncIterable
+from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
-from hondo.images import Limits
 from protos.hondo_pb2 import (
     ClassifyRequest,
     ClassifyResponse,
     ClassifyStreamResponse,
+    DetectEdgesRequest,
+    DetectEdgesResponse,
     Failure,
     GenerateRequest,
     GenerateResponse,
@@ -23,22 +24,29 @@ from protos.hondo_pb2 import (
 from serving.catalog import Catalog, Model
 from serving.classify import Classifier
 from serving.description import describe, describe_in_short
+from serving.detect import Bounds, Detector
 from serving.generate import Writer
 from serving.inputs import field_of, rows_of
 from serving.refusal import Refusal
+from serving.room import Room
 from serving.streams import Streams
 
 _CLASSIFICATION: Final = "classification"
+_EDGE_DETECTION: Final = "edge_detection"
 _TEXT_GENERATION: Final = "text_generation"
 
 
 class HondoService:
     """The methods of `hondo.v1.Hondo`."""
 
-    def __init__(self, catalog: Catalog, workers: Executor, limits: Limits) -> None:
+    def __init__(self, catalog: Catalog, workers: Executor, bounds: Bounds) -> None:
         self._catalog = catalog
         self._classifiers = {
-            model: Classifier(model, workers, limits) for model in catalog if model.task == _CLASSIFICATION
+            model: Classifier(model, workers, bounds.images) for model in catalog if model.task == _CLASSIFICATION
+        }
+        room = Room(bounds.images.max_pixels)
+        self._detectors = {
+            model: Detector(model, workers, bounds, room) for model in catalog if model.task == _EDGE_DETECTION
         }
         self._writers = {model: Writer(model) for model in catalog if model.task == _TEXT_GENERATION}
         self._listed = ListModelsResponse(models=[describe_in_short(model) for model in catalog])
@@ -55,6 +63,10 @@ class HondoService:
     def classify_stream(self, requests: AsyncIterable[ClassifyRequest]) -> AsyncGenerator[ClassifyStreamResponse]:
         """Does the same for each request of a stream."""
         return self._streams.answers(requests)
+
+    async def detect_edges(self, request: DetectEdgesRequest) -> DetectEdgesResponse:
+        """Finds the edges in pictures."""
+        return await self._detector(request.model or self._only_detector(), request.version).answer(request)
 
     def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
         """Writes on from a prompt."""
@@ -88,32 +100,40 @@ class HondoService:
             raise WrongTask(f"model {name!r} is no classifier; it {_does(model)}")
         return self._classifiers[model]
 
+    def _detector(self, name: str, version: int) -> Detector:
+        model = self._catalog.find(name, version)
+        if model.task != _EDGE_DETECTION:
+            raise WrongTask(f"model {name!r} is no edge detector; it {_does(model)}")
+        return self._detectors[model]
+
     def _writer(self, name: str, version: int) -> Writer:
         model = self._catalog.find(name or self._only_writer(), version)
         if model.task != _TEXT_GENERATION:
             raise WrongTask(f"model {name!r} does not write; it {_does(model)}")
         return self._writers[model]
 
-    def _only_writer(self) -> str:
-        """Gives the name of the model that is meant where none is named."""
-        names = list(dict.fromkeys(model.name for model in self._writers))
-        if not names:
-            raise ModelNotFound("this server has no model that writes")
-        if len(names) > 1:
-            raise InvalidRequest(f"model: empty, but this server has several that write: {', '.join(names)}")
-        return names[0]
-
     def _only_one_of(self, field: str) -> str:
         """Gives the name of the classifier that is meant where none is named."""
         taking = [model.name for model, classifier in self._classifiers.items() if classifier.inputs.field == field]
-        names = list(dict.fromkeys(taking))
-        if not names:
-            raise ModelNotFound(f"this server has no classifier of {field}")
-        if len(names) > 1:
-            raise InvalidRequest(
-                f"model: empty, but this server has several classifiers of {field}: {', '.join(names)}"
-            )
-        return names[0]
+        return _only(taking, f"classifier of {field}", f"classifiers of {field}")
+
+    def _only_detector(self) -> str:
+        """Gives the name of the edge detector that is meant where none is named."""
+        return _only([model.name for model in self._detectors], "edge detector", "edge detectors")
+
+    def _only_writer(self) -> str:
+        """Gives the name of the model that writes that is meant where none is named."""
+        return _only([model.name for model in self._writers], "model that writes", "models that write")
+
+
+def _only(versions: Sequence[str], one: str, several: str) -> str:
+    """Gives the one name among those of all versions."""
+    names = list(dict.fromkeys(versions))
+    if not names:
+        raise ModelNotFound(f"this server has no {one}")
+    if len(names) > 1:
+        raise InvalidRequest(f"model: empty, but this server has several {several}: {', '.join(names)}")
+    return names[0]
 
 
 def _does(model: Model) -> str:

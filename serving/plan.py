@@ -87,7 +87,8 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
             # Rows side by side on a thread each serve more than one after another on all: nothing is handed over.
             wide, session, threads = session, Session.open(session.path, device, 1), 1
             alone = wide if _is_worth(wide, session, sample) else None
-        sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size)
+        row_numbers = None if _is_sized(session) else sum(array.size for array in sample(1).values())
+        sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size, row_numbers)
         if alone is not None:
             for size in sizes.sizes:
                 best_s(_runner(alone, sample)(size))
@@ -107,10 +108,14 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
 
 def _instances(session: Session, sizes: Sizes, device: Device, most: int) -> int:
     # Where requests choose how large a row is, the sample's run says nothing of theirs.
-    sized = all(isinstance(side, int) for signature in session.inputs for side in signature.shape[1:])
-    if sized and sizes.run_s[-1] < _INLINE_S:
+    if _is_sized(session) and sizes.run_s[-1] < _INLINE_S:
         return 0
     return 1 if device is Device.CUDA else max(1, most)
+
+
+def _is_sized(session: Session) -> bool:
+    """Says whether all rows are of one size."""
+    return all(isinstance(side, int) for signature in session.inputs for side in signature.shape[1:])
 
 
 def _runner(session: Session, sample: Sample) -> Callable[[int], Callable[[], object]]:

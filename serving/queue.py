@@ -49,6 +49,11 @@ class Job:
         self.taken = 0
         self._parts: list[tuple[int, Tensors]] = []
 
+    @property
+    def row_numbers(self) -> int:
+        """How many numbers go in for a row."""
+        return sum(array.size for array in self.feeds.values()) // self.rows
+
     def finish(self, outputs: Tensors) -> None:
         """Answers the request, unless it left."""
         if not self.done.done():
@@ -120,6 +125,7 @@ class Queue:
             return []
         group = min(self._groups, key=self._urgency)
         head = next(self._jobs(group))
+        sizes = sizes.of_rows(head.row_numbers)
         waiting = self._waiting(group, sizes.largest)
         room = max(sizes.choose(waiting), min(head.rows - head.taken, sizes.largest))
         shares: list[Share] = []

@@ -20,6 +20,7 @@ from serving.batcher import Queueing
 from serving.calls import handler
 from serving.catalog import Catalog
 from serving.cores import available
+from serving.detect import Bounds
 from serving.exposition import exposed
 from serving.inference import InferenceService
 from serving.metrics import Metrics
@@ -54,6 +55,8 @@ class Settings:
     # Whether other processes serve on the same port.
     port_shared: bool = False
     images: Limits = field(default_factory=Limits)
+    # Memory that one run of an edge detector may take, bytes: what would need more is answered in parts.
+    run_bytes: int = 2**30
     queueing: Queueing = field(default_factory=Queueing)
     # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
     metrics_port: int | None = 8002
@@ -68,7 +71,7 @@ class Server:
         self._catalog = catalog
         self._settings = settings
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
-        self._people = HondoService(catalog, self._workers, settings.images)
+        self._people = HondoService(catalog, self._workers, _bounds(settings))
         self._servers = [grpc.aio.server(options=_options(settings)) for _ in range(_INTAKES)]
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
@@ -122,6 +125,15 @@ class Server:
         for model in self._catalog:
             model.close()
         self._workers.shutdown()
+
+
+def _bounds(settings: Settings) -> Bounds:
+    return Bounds(
+        images=settings.images,
+        run_bytes=settings.run_bytes,
+        message_bytes=settings.max_message_bytes,
+        parts=settings.cores or available(),
+    )
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:

@@ -19,7 +19,7 @@ MAY_IMPORT: Final = {
     "hondo": {"protos", "google.protobuf", "google.rpc", "grpc", "numpy", "PIL", "click"},
     "training": {
         *{"hondo", "protos", "google.protobuf", "numpy", "PIL", "click"},
-        *{"torch", "lightning", "torchmetrics", "kornia", "pydantic", "sklearn", "tqdm"},
+        *{"torch", "lightning", "torchmetrics", "kornia", "pydantic", "sklearn", "scipy", "tqdm"},
     },
     "serving": {
         *{"hondo", "protos", "google.protobuf", "grpc", "grpc_health", "grpc_reflection", "numpy", "click"},
@@ -34,6 +34,7 @@ MAY_IMPORT: Final = {
 MAY_ALSO_IMPORT: Final = {
     "protos/generate.py": {"grpc_tools"},
     "serving/bench/plot.py": {"matplotlib"},
+    "training/bsds/plot.py": {"matplotlib"},
     **{f"training/report/{noun}.py": {"matplotlib"} for noun in ("columns", "confusion", "curves", "mosaic", "theme")},
     "export/imports/samples.py": {"sklearn"},
 }

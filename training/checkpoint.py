@@ -1,7 +1,7 @@
 """What a checkpoint says beside its weights: all that rebuilds the net, in plain types that unpickle no code."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -57,10 +57,10 @@ class Explain(Callback):
 
     Args:
         plain: JSON types.
-        scores: the names under which they are logged; those that are, are written.
+        scores: under which names they are logged, and written where they are.
     """
 
-    def __init__(self, plain: Mapping[str, Any], *scores: str) -> None:
+    def __init__(self, plain: Mapping[str, Any], scores: Sequence[str]) -> None:
         self._plain = plain
         self._scores = scores
 

@@ -75,6 +75,8 @@ def cross_validate(
     their standard deviation.
     """
     settings = options.changed_recipe(model, assignments, epochs, batch_size)
+    if not isinstance(settings, Recipe):
+        raise click.UsageError(f"{model} is no classifier")
     data_set = choose(data, settings, skip_corrupt=skip_corrupt)
     devices = Devices(accelerator=accelerator, devices="1")
     folder = out or Path("runs") / model

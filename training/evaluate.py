@@ -1,4 +1,4 @@
-"""`hondo evaluate`: what a served model scores on the test examples of a data set, asked like any client asks.
+"""`hondo evaluate`: what a served classifier scores on the test examples of a data set, asked like any client asks.
 
 Legend: N examples, H height, W width, C channels, F columns.
 """
@@ -19,6 +19,7 @@ from hondo.client import DEFAULT_SERVER, Client
 from hondo.errors import InvalidRequest, WrongTask
 from protos.hondo_pb2 import Model
 from training import options
+from training.bsds.command import edges
 from training.data.choice import read
 from training.data.dataset import PLURAL, DataSet, PictureFiles, Pictures, Raw, Rows, Sentences, image
 
@@ -64,13 +65,29 @@ class Evaluation:
         return 100 * (1 - self.missed(label) / self.asked[label])
 
 
-@click.command()
+class _Tasks(click.Group):
+    """Scores a classifier where no other task is named first."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_named = bool(args) and args[0] in {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, args if is_named else ["classifier", *args])
+
+
+@click.group(cls=_Tasks, subcommand_metavar="[classifier] MODEL [OPTIONS]... | edges MODEL [OPTIONS]...")
+def evaluate() -> None:
+    """Score a served model on a data set: a classifier unless another task is named."""
+
+
+evaluate.add_command(edges)
+
+
+@evaluate.command()
 @click.argument("model")
 @options.needed_data
 @options.skip_corrupt
 @click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def evaluate(*, model: str, data: str, skip_corrupt: bool, server: str, as_json: bool) -> None:
+def classifier(*, model: str, data: str, skip_corrupt: bool, server: str, as_json: bool) -> None:
     """Ask a running server about every test example of a data set, and score MODEL's answers.
 
     Pictures that are not files are sent as PNG. The model must know just the data set's classes.

@@ -1,9 +1,8 @@
 """The training of one run by Lightning: its callbacks, its logs, and where they write."""
 
 import logging
-import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,6 @@ import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import Tensor
 from torch.utils import deterministic
 
 from protos.manifest_pb2 import Classification, TextGeneration
@@ -74,15 +72,8 @@ def fit_writer(facts: Facts, corpus: Corpus, folder: Path, devices: Devices, res
         seed_everything(facts.seed)
         model = LanguageModel(recipe, task, facts.seed)
         initialise(model.net, recipe.initialisation)
-        made = _recipes_trainer(
-            facts, folder, devices, VALIDATION_LOSS, [Progress(_nats_and_bits), Specimens(task, facts.seed)]
-        )
+        made = trainer(facts, folder, devices, [Specimens(task, facts.seed)])
         _run(made, model, data, resume_from)
-
-
-def _nats_and_bits(figures: Mapping[str, Tensor]) -> str:
-    nats = figures[VALIDATION_LOSS].item()
-    return f"validation {nats:.4f} nats ({nats / math.log(2):.4f} bits) a character"
 
 
 def _run(made: Trainer, module: LightningModule, data: LightningDataModule, resume_from: Path | None) -> None:
@@ -127,25 +118,17 @@ def unfilled() -> Iterator[None]:
         deterministic.fill_uninitialized_memory = before  # type: ignore[attr-defined]
 
 
-def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
-    """Gives what trains a classifier."""
-    recipe = facts.recipe
-    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
-    said = Progress(lambda figures: f"validation error {figures[VALIDATION_ERROR]:.2f} %")
-    return _recipes_trainer(facts, folder, devices, better, [said])
-
-
-def _recipes_trainer(facts: Facts, folder: Path, devices: Devices, better: str, more: Sequence[Callback]) -> Trainer:
+def trainer(facts: Facts, folder: Path, devices: Devices, more: Sequence[Callback] = ()) -> Trainer:
     """Gives what trains a recipe's net.
 
     Args:
         facts: recipe, task and seed.
         folder: the run folder.
         devices: what computes.
-        better: what is less in a better epoch, by the name under which it is logged.
         more: what else is told of the training's course.
     """
     recipe = facts.recipe
+    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
     return bare_trainer(
         folder,
         devices,
@@ -156,7 +139,8 @@ def _recipes_trainer(facts: Facts, folder: Path, devices: Devices, better: str, 
             # Validation and the checkpoints' `state_dict` have the average instead of the weights.
             *averaging(recipe.average, recipe.epochs),
             EarlyStopping(better, patience=recipe.patience_epochs),
-            Explain(facts.plain(), VALIDATION_LOSS, VALIDATION_ERROR),
+            Progress(),
+            Explain(facts.plain(), (VALIDATION_LOSS, VALIDATION_ERROR)),
             *checkpoints(folder, better, "min"),
             *more,
         ],

@@ -39,6 +39,21 @@ EFFICIENTNET_LITE: Final[dict[Size, Package]] = {
 }
 
 
+def source(package: Package) -> DataSource:
+    """Says what a package's weights were trained on, and where they are from.
+
+    Raises:
+        MissingData: it is not installed.
+    """
+    by_the_weights = f"{IMAGENET.origin}, by the weights in the Python package {package.name} {version(package)}"
+    return DataSource(
+        name=IMAGENET.name,
+        origin=by_the_weights,
+        terms=f"{IMAGENET.terms}; the weights are Apache-2.0",
+        sha256={Path(package.path).name: package.sha256},
+    )
+
+
 def version(package: Package) -> str:
     """Gives the version of a package that is installed.
 

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, validate_call
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from torch import nn
 
@@ -16,12 +16,13 @@ from protos.manifest_pb2 import Classification, TextGeneration
 from training.augmentation import Augmentation
 from training.averaging import Average
 from training.edges.recipe import EdgeRecipe
+from training.fixed import FixedRecipe
 from training.initialisation import Scheme
 from training.inputs import STRICT, Characters, Image, Input
 from training.losses import Loss
 from training.optimizers import Optimizer
 from training.schedules import Schedule
-from training.settings import changed, faults
+from training.settings import changed, made, restored
 from training.testtime import TestTime
 
 
@@ -98,12 +99,7 @@ class Recipe:
         Raises:
             InvalidRequest: it has no such setting.
         """
-        try:
-            net: nn.Module = validate_call(config=_ANY_TYPE)(self.build)(task, **self.net)
-        except ValidationError as error:
-            raise InvalidRequest(f"{self.name} cannot be built with these settings: {faults(error, 'net.')}") from error
-        except ValueError as error:
-            raise InvalidRequest(f"{self.name} cannot be built with net={self.net}: {error}") from error
+        net = made(self, task)
         if self.max_norm and not isinstance(net, LimitsNorms):
             raise InvalidRequest(f"max_norm is {self.max_norm}, but the net {type(net).__name__} has no such limit")
         return net
@@ -122,18 +118,10 @@ class Recipe:
         Raises:
             InvalidRequest: there is no such setting, or it does not take the value.
         """
-        return _from_plain(self, changed(self.settings(), assignments))
+        return restored(self, changed(self.settings(), assignments))
 
 
-_ANY_TYPE = ConfigDict(arbitrary_types_allowed=True)
 _ADAPTER: TypeAdapter[Recipe] = TypeAdapter(Recipe)
-
-
-def _from_plain(recipe: Recipe, plain: Mapping[str, Any]) -> Recipe:
-    try:
-        return _ADAPTER.validate_python({**plain, "build": recipe.build})
-    except ValidationError as error:
-        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {faults(error)}") from error
 
 
 def from_settings(settings: Mapping[str, Any]) -> Recipe:
@@ -143,7 +131,10 @@ def from_settings(settings: Mapping[str, Any]) -> Recipe:
         ModelNotFound: there is no recipe of that name any more.
         InvalidRequest: it no longer has such settings.
     """
-    return _from_plain(find(settings["name"]), settings)
+    return restored(find(settings["name"]), settings)
+
+
+AnyRecipe = Recipe | EdgeRecipe | FixedRecipe
 
 
 def names() -> list[str]:
@@ -151,7 +142,7 @@ def names() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(training.recipes.__path__))
 
 
-def load(name: str) -> Recipe | EdgeRecipe:
+def load(name: str) -> AnyRecipe:
     """Gives the recipe of that name.
 
     Raises:
@@ -162,7 +153,7 @@ def load(name: str) -> Recipe | EdgeRecipe:
         meant = f" (did you mean {near[0]}?)" if near else ""
         raise ModelNotFound(f"no model is named {name!r} here{meant}: there is {', '.join(names())}")
     recipe = importlib.import_module(f"training.recipes.{name.replace('-', '_')}").RECIPE
-    assert isinstance(recipe, Recipe | EdgeRecipe)
+    assert isinstance(recipe, AnyRecipe)
     return recipe
 
 
@@ -175,10 +166,10 @@ def find(name: str) -> Recipe:
     """
     recipe = load(name)
     if not isinstance(recipe, Recipe):
-        raise InvalidRequest(f"{name} is an edge detector")
+        raise InvalidRequest(f"{name} is no classifier: there is {', '.join(names_of(Recipe))}")
     return recipe
 
 
-def classifiers() -> list[str]:
-    """Gives the names of the recipes of classifiers and of nets that write."""
-    return [name for name in names() if isinstance(load(name), Recipe)]
+def names_of(kind: type[AnyRecipe]) -> list[str]:
+    """Gives the names of the recipes of a kind."""
+    return [name for name in names() if isinstance(load(name), kind)]

@@ -41,6 +41,7 @@ REPORT: Final = "report"
 RESULTS: Final = "results.json"
 _SAMPLES: Final = "samples.npz"
 TEXT: Final = "text.npz"
+DRAWN: Final = "drawn.npz"
 _ANSWERS: Final = "answers.npz"
 _SAMPLE_COUNT: Final = 256
 
@@ -83,7 +84,7 @@ def clear(folder: Path) -> None:
     """Removes the run from the folder, and nothing else that may lie there."""
     for part in (CHECKPOINTS, LOGS, REPORT):
         shutil.rmtree(folder / part, ignore_errors=True)
-    for part in (RESULTS, _SAMPLES, _ANSWERS, TEXT):
+    for part in (RESULTS, _SAMPLES, _ANSWERS, TEXT, DRAWN):
         (folder / part).unlink(missing_ok=True)
 
 

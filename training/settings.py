@@ -2,13 +2,28 @@
 
 import difflib
 import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
+from torch import nn
 
 from hondo.errors import InvalidRequest
 
+
+class _Recipe(Protocol):
+    """What all recipes have."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def build(self) -> Callable[..., nn.Module]: ...
+    @property
+    def net(self) -> Mapping[str, Any]: ...
+
+
+R = TypeVar("R", bound=_Recipe)
+_ANY_TYPE: Final = ConfigDict(arbitrary_types_allowed=True)
 # What identifies a recipe cannot be set.
 _FIXED = ("name", "summary", "source", "data")
 
@@ -27,6 +42,37 @@ def changed(plain: dict[str, Any], assignments: Mapping[str, str]) -> dict[str, 
         place, field = _find(plain, path)
         place[field] = _value(text)
     return plain
+
+
+def restored(recipe: R, plain: Mapping[str, Any]) -> R:
+    """Gives the recipe that has these settings, its net built as that of this one.
+
+    Raises:
+        InvalidRequest: there are no such settings.
+    """
+    try:
+        return TypeAdapter(type(recipe)).validate_python({**plain, "build": recipe.build})
+    except ValidationError as error:
+        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {faults(error)}") from error
+
+
+def made(recipe: R, *task: object) -> nn.Module:
+    """Gives a recipe's net, its weights as its layers have them by default.
+
+    Args:
+        recipe: says how to build it.
+        task: what it is built for, where it is not the same for all.
+
+    Raises:
+        InvalidRequest: it has no such setting.
+    """
+    try:
+        net: nn.Module = validate_call(config=_ANY_TYPE)(recipe.build)(*task, **recipe.net)
+    except ValidationError as error:
+        raise InvalidRequest(f"{recipe.name} cannot be built with these settings: {faults(error, 'net.')}") from error
+    except ValueError as error:
+        raise InvalidRequest(f"{recipe.name} cannot be built with net={recipe.net}: {error}") from error
+    return net
 
 
 def _find(plain: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:

@@ -9,6 +9,7 @@ from export.imports import architecture, package
 from export.imports.architecture import Architecture, Given
 from export.imports.onnx_command import onnx
 from export.imports.target import NOT_STATED, Target, common_options, origin_of, publish_import
+from training import pretrained
 from training.models.efficientnet_lite import Size
 
 
@@ -21,7 +22,7 @@ def import_() -> None:
 
 
 def _add_package(size: Size) -> None:
-    net, source = architecture.efficientnet_lite(size), package.EFFICIENTNET_LITE[size]
+    net, source = architecture.efficientnet_lite(size), pretrained.EFFICIENTNET_LITE[size]
     name = net.title.lower()
 
     @import_.command(name, help=f"{net.title} with ImageNet's labels, from the Python package {source.name}.")
@@ -50,7 +51,7 @@ def _add_torchvision(name: str, net: Architecture) -> None:
         publish_import(target, lambda take: architecture.candidate(target.name, net, given, labels, take))
 
 
-for _size in package.EFFICIENTNET_LITE:
+for _size in pretrained.EFFICIENTNET_LITE:
     _add_package(_size)
 for _name, _net in architecture.TORCHVISION.items():
     _add_torchvision(_name, _net)

@@ -1,24 +1,30 @@
 """Answers: whether what a server says, alone or under load, is what the graph says.
 
-Legend: N pictures, K classes.
+Legend: N pictures, K classes, H height, W width.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hondo import maps
 from hondo.errors import ServerError
-from protos.hondo_pb2 import ClassifyResponse
+from protos.hondo_pb2 import ClassifyResponse, DetectEdgesResponse, EdgeFormat
 from protos.inference_pb2 import ModelInferResponse
 from serving.bench import pictures
 from serving.datatypes import BF16, BY_NAME, BYTES, Datatype
+from serving.detector import EDGES
 from serving.tensors import split
 
 # Room for the order of sums, which differs with the size of a batch; as a share of the largest number.
 _TOLERANCE: Final = 1e-3
 _TOLERANCE_OF_HALVES: Final = 2e-2
+# A map comes in steps of 1/255, and what lies just between two may go to either.
+_STEPS: Final = 255
+_STEPS_APART: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +54,13 @@ def same(method: str, one: bytes, other: bytes) -> bool:
     """Says whether two answers of a method to one request mean the same, but for rounding."""
     if one == other:
         return True
-    read = _classified if method == pictures.METHOD else _inferred
-    return _agree(read(one), read(other))
+    match method:
+        case pictures.CLASSIFY:
+            return _agree(_classified(one), _classified(other))
+        case pictures.DETECT_EDGES:
+            return _same_maps(_maps(one), _maps(other))
+        case _:
+            return _agree(_inferred(one), _inferred(other))
 
 
 def check_against_graph(method: str, answer: bytes, computed: Outputs) -> None:
@@ -58,10 +69,13 @@ def check_against_graph(method: str, answer: bytes, computed: Outputs) -> None:
     Raises:
         ServerError: they differ.
     """
-    if method == pictures.METHOD:
-        right = _likeliest(ClassifyResponse.FromString(answer), next(iter(computed.values())).numbers)
-    else:
-        right = _agree(_inferred(answer), computed)
+    match method:
+        case pictures.CLASSIFY:
+            right = _likeliest(ClassifyResponse.FromString(answer), next(iter(computed.values())).numbers)
+        case pictures.DETECT_EDGES:
+            right = _same_maps(_maps(answer), [map_HW * _STEPS for map_HW in computed[EDGES].numbers])
+        case _:
+            right = _agree(_inferred(answer), computed)
     if not right:
         raise ServerError("the server's answer is not what ONNX Runtime computes: does it serve another file?")
 
@@ -112,6 +126,20 @@ def _classified(answer: bytes) -> Outputs:
         f"image {number}": output(np.array([label.probability for label in result.labels]), BY_NAME["FP64"])
         for number, result in enumerate(results)
     }
+
+
+def _maps(answer: bytes) -> list[NDArray[np.float64]]:
+    """Reads a DetectEdgesResponse: the map of each picture, counted in steps."""
+    results = DetectEdgesResponse.FromString(answer).results
+    decoded = [maps.decode(each.map, EdgeFormat.PNG_8, each.height, each.width) for each in results]
+    return [_STEPS * map_HW.astype(np.float64) for map_HW in decoded]
+
+
+def _same_maps(ones: Sequence[NDArray[np.float64]], others: Sequence[NDArray[np.float64]]) -> bool:
+    return len(ones) == len(others) and all(
+        one_HW.shape == other_HW.shape and np.abs(one_HW - other_HW).max() <= _STEPS_APART
+        for one_HW, other_HW in zip(ones, others, strict=True)
+    )
 
 
 def _likeliest(response: ClassifyResponse, probabilities_NK: NDArray[np.float64]) -> bool:

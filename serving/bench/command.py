@@ -70,7 +70,7 @@ def _shapes(_context: click.Context, _option: click.Parameter, texts: tuple[str,
     type=click.Choice(["tensor", "images"]),
     default="tensor",
     show_default=True,
-    help="Generated tensors by ModelInfer, or picture files by Classify.",
+    help="Generated tensors by ModelInfer, or picture files by Classify or DetectEdges, as the model takes.",
 )
 @click.option(
     "--images",

@@ -1,14 +1,20 @@
-"""Questions: the requests that a bench sends over and over, ready to go on the wire."""
+"""Questions: the requests that a bench sends over and over, ready to go on the wire.
+
+Legend: H height, W width, C channels.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import grpc
 import grpc.aio
+import numpy as np
+from numpy.typing import NDArray
 
+from hondo import images
 from hondo.artifact import Tensors
 from hondo.errors import HondoError, from_status
-from protos.manifest_pb2 import ImageInput
+from protos.manifest_pb2 import EdgeDetection, ImageInput
 
 # Answers in a bench, one after the other, may take long on a large model.
 _PATIENCE_S = 60.0
@@ -19,7 +25,14 @@ class Pictures:
     """Picture files, and how the model wants them."""
 
     files: tuple[bytes, ...]
-    spec: ImageInput
+    # A detector of edges takes them as they are.
+    spec: ImageInput | EdgeDetection
+
+    def read(self, file: bytes) -> NDArray[np.uint8]:
+        """Gives image_HWC of a file as the server does."""
+        if isinstance(self.spec, ImageInput):
+            return images.read(file, self.spec)
+        return images.whole(images.decode(file), self.spec.channels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

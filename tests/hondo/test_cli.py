@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from hondo.cli import main
 
 COMMANDS: Final = [
-    *("classify", "generate", "models", "serve", "train", "cross-validate", "summary", "evaluate"),
+    *("classify", "edges", "generate", "models", "serve", "train", "cross-validate", "summary", "evaluate"),
     *("report", "export", "import", "bench", "demo", "tour"),
 ]
 
@@ -44,12 +44,13 @@ def test_help_lists_every_command() -> None:
 def test_help_needs_no_room() -> None:
     """`hondo --help` and the client's commands work where only a client is installed."""
     rooms = "torch,lightning,onnx,onnxruntime,serving,training,export,grpc_health,grpc_reflection"
-    for arguments in (["--help"], ["classify", "--help"], ["generate", "--help"], ["models", "--help"]):
+    for command in ("classify", "edges", "generate", "models", None):
+        arguments = [command, "--help"] if command else ["--help"]
         result = without(rooms, *arguments)
         assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("command", ["classify", "models", "serve", "bench", "demo", "tour"])
+@pytest.mark.parametrize("command", ["classify", "edges", "models", "serve", "bench", "demo", "tour"])
 def test_command_explains_itself(command: str) -> None:
     """Each command of the table loads and has help (training's and export's are held by their own tests)."""
     result = CliRunner().invoke(main, [command, "--help"])

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from hondo import AsyncClient, Client, HondoError
@@ -17,9 +18,11 @@ from hondo.errors import (
     Unavailable,
     WrongTask,
 )
+from hondo.maps import Bits, Detected
+from hondo.suppression import thinned
 from protos.hondo_pb2 import ClassifyResponse
 from tests.hondo.pictures import encode
-from tests.serving import artifacts, tables, words
+from tests.serving import artifacts, edges, tables, words
 from tests.serving.artifacts import LABELS, bright
 from tests.serving.process import Process, serving
 
@@ -267,3 +270,48 @@ async def test_no_server_is_said_plainly_async(no_server: str) -> None:
     async with AsyncClient(no_server) as client:
         with pytest.raises(Unavailable, match=f"no server answers at {no_server}.*hondo serve"):
             await client.list_models()
+
+
+def check_edges(found: list[Detected], pictures: list[NDArray[np.uint8]], most: float) -> None:
+    """Holds that each picture has its edges, off by so much at most, and two side outputs."""
+    assert len(found) == len(pictures)
+    for each, picture in zip(found, pictures, strict=True):
+        assert (each.model, each.version) == ("edgy", 1)
+        assert np.abs(each.edges_HW - edges.edges(picture[np.newaxis])[0]).max() <= most
+        assert np.abs(each.side_edges_SHW - edges.side_edges(picture[np.newaxis])[0]).max() <= most
+
+
+@pytest.mark.parametrize(("bits", "most"), [(8, 0.6 / 255), (16, 0.6 / 65535), (32, 1e-6)])
+async def test_edges_are_found(
+    client: Client, async_client: AsyncClient, tmp_path: Path, bits: Bits, most: float
+) -> None:
+    """Both clients take bytes and paths, and give arrays of each picture's size, as exact as was asked for."""
+    pictures = [edges.picture(20, 30), edges.picture(18, 16)]
+    files = [encode(Image.fromarray(each), "PNG") for each in pictures]
+    (tmp_path / "b.png").write_bytes(files[1])
+    given: list[bytes | Path] = [files[0], tmp_path / "b.png"]
+    check_edges(client.detect_edges(given, side_edges=True, bits=bits), pictures, most)
+    check_edges(await async_client.detect_edges(given, side_edges=True, bits=bits), pictures, most)
+
+
+async def test_edges_are_thinned_and_cut(client: Client, async_client: AsyncClient) -> None:
+    """Both clients ask for lines of 0 and 1 where told to, and for no side outputs unless told to."""
+    picture = edges.picture(40, 50)
+    ridges_HW = thinned(edges.edges(picture[np.newaxis])[0])
+    asked = {"images": [encode(Image.fromarray(picture), "PNG")], "model": "edgy", "version": 1}
+    for (found,) in (
+        client.detect_edges(**asked, thin=True, threshold=0.25),  # type: ignore[arg-type]
+        await async_client.detect_edges(**asked, thin=True, threshold=0.25),  # type: ignore[arg-type]
+    ):
+        assert np.array_equal(found.edges_HW, ridges_HW >= 0.25)
+        assert found.side_edges_SHW.shape == (0, 40, 50)
+
+
+async def test_failures_of_edges_are_raised(client: Client, async_client: AsyncClient) -> None:
+    """A refusal is raised as what it is, by both clients; one picture alone is a mistake of the caller's."""
+    with pytest.raises(InvalidRequest, match=r"images\[1\]: the image is empty"):
+        client.detect_edges([encode(Image.new("L", (16, 16)), "PNG"), b""])
+    with pytest.raises(WrongTask, match="'side' is no edge detector"):
+        await async_client.detect_edges([TOP], model="side")
+    with pytest.raises(TypeError, match=r"images takes several, here is one alone: images=\[it\]"):
+        client.detect_edges(TOP)  # type: ignore[arg-type]

@@ -185,3 +185,13 @@ def table_classifier(path: Path, weights: NDArray[np.float32], batch: int | str 
     inputs = [tensor("values", "FP32", [batch, weights.shape[0]])]
     outputs = [tensor("probabilities", "FP32", [batch, weights.shape[1]])]
     return save(path, nodes, inputs, outputs, weights=weights)
+
+
+def square_edges(path: Path, side: int) -> Path:
+    """Writes an edge detector that takes any picture by its signature, but fails at run time at other sides."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["numbers", "shape"], ["edges"]),
+    ]
+    inputs, outputs = [tensor("image", "UINT8", ["n", "h", "w", 1])], [tensor("edges", "FP32", ["n", "h", "w"])]
+    return save(path, nodes, inputs, outputs, shape=np.array([1, side, side], np.int64))

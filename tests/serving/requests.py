@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 from PIL import Image
 
-from protos.hondo_pb2 import ClassifyRequest, GenerateRequest, Row
+from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, EdgeFormat, GenerateRequest, Row
 from protos.inference_pb2 import InferParameter, InferTensorContents, ModelInferRequest
 from tests.hondo.pictures import encode
 from tests.serving import artifacts
@@ -190,6 +190,8 @@ PICTURES: Final = [
     encode(Image.fromarray(bright(label)), kind)
     for label, kind in zip(LABELS, ("PNG", "JPEG", "GIF", "TIFF"), strict=True)
 ]
+# These are too small for an edge detector.
+LARGER: Final = encode(Image.fromarray(bright("left")).resize((17, 16)), "PNG")
 
 
 @st.composite
@@ -237,6 +239,18 @@ GENERATE_REQUESTS: Final = st.builds(
     stream_interval_ms=st.one_of(st.none(), st.integers(0, 5)),
     log_probabilities=st.booleans(),
     replace_unknown=st.booleans(),
+)
+
+DETECT_REQUESTS: Final = st.builds(
+    DetectEdgesRequest,
+    images=st.lists(st.one_of(st.just(LARGER), pictures()), max_size=3),
+    model=st.one_of(st.sampled_from(["", "edgy"]), MODELS),
+    version=st.one_of(st.integers(0, 3), st.integers(0, 2**32 - 1)),
+    format=st.one_of(st.sampled_from(EdgeFormat.values()), st.integers(-(2**31), 2**31 - 1)),
+    thin=st.booleans(),
+    threshold=st.one_of(st.sampled_from([0, 0.5, 1]), st.floats(width=32)),
+    side_edges=st.booleans(),
+    priority=st.sampled_from([0, 1, 2, -1]),
 )
 
 

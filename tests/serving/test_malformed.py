@@ -13,6 +13,7 @@ from protos.hondo_pb2 import (
     ClassifyRequest,
     ClassifyResponse,
     ClassifyStreamResponse,
+    DetectEdgesRequest,
     GenerateRequest,
     GenerateResponse,
 )
@@ -21,7 +22,15 @@ from protos.rpc import HONDO, INFERENCE, replies, stream
 from tests.serving.artifacts import LABELS
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer
 from tests.serving.process import Process
-from tests.serving.requests import CLASSIFY_REQUESTS, GENERATE_REQUESTS, PICTURES, damaged, infer_requests, joined
+from tests.serving.requests import (
+    CLASSIFY_REQUESTS,
+    DETECT_REQUESTS,
+    GENERATE_REQUESTS,
+    PICTURES,
+    damaged,
+    infer_requests,
+    joined,
+)
 from tests.serving.values import packed
 
 # What a caller's mistake may be answered with; above all not INTERNAL, UNKNOWN or, for a hang, DEADLINE_EXCEEDED.
@@ -74,6 +83,12 @@ def test_spoiled_classify_request_is_refused(channel: grpc.Channel, request: Cla
     throw(channel, request)
 
 
+@given(request=DETECT_REQUESTS)
+def test_spoiled_request_for_edges_is_refused(channel: grpc.Channel, request: DetectEdgesRequest) -> None:
+    """However a DetectEdges request is spoiled, it is answered or refused as the caller's mistake."""
+    throw(channel, request)
+
+
 @given(requests=st.lists(CLASSIFY_REQUESTS, max_size=8))
 def test_spoiled_stream_is_answered(channel: grpc.Channel, requests: list[ClassifyRequest]) -> None:
     """However the requests of a stream are spoiled, each is answered, by labels or as the caller's mistake."""
@@ -103,7 +118,9 @@ def test_spoiled_generate_request_is_refused(channel: grpc.Channel, request: Gen
 
 @given(
     method=st.sampled_from(METHODS),
-    data=st.one_of(st.binary(max_size=64), damaged(infer_requests()), damaged(CLASSIFY_REQUESTS)),
+    data=st.one_of(
+        st.binary(max_size=64), damaged(infer_requests()), damaged(CLASSIFY_REQUESTS), damaged(DETECT_REQUESTS)
+    ),
 )
 def test_damaged_message_is_refused(channel: grpc.Channel, method: MethodDescriptor, data: bytes) -> None:
     """Whatever bytes a method gets, they are answered or refused as the caller's mistake."""

@@ -54,6 +54,17 @@ def test_jobs_of_other_shapes_or_outputs_never_mix(loop: asyncio.AbstractEventLo
     assert [share.job for share in queue.take(SIZES)] == [stranger]
 
 
+def test_rows_of_any_size_fill_a_run_by_their_numbers(loop: asyncio.AbstractEventLoop) -> None:
+    """Where requests choose how large a row is, fewer large ones share a run than small ones."""
+    queue = Queue()
+    sizes = Sizes((1, 2, 4, 8), (1.0, 1.1, 1.2, 1.3), row_numbers=10)
+    for width in (5, 20, 40, 90):
+        for _ in range(8):
+            queue.add(job(loop, 1, width=width))
+    assert [len(queue.take(sizes)) for _ in range(15)] == [8, *[4] * 2, *[2] * 4, *[1] * 8]
+    assert queue.rows == 0
+
+
 def test_a_job_larger_than_any_run_is_split(loop: asyncio.AbstractEventLoop) -> None:
     """Its rows go through several runs in their order; the last of them has room for others."""
     queue = Queue()

@@ -1,7 +1,7 @@
 """Legend: N batch, C channels, H height, W width."""
 
 import pytest
-import scipy.fft  # type: ignore[import-untyped]  # ships no types
+import scipy.fft
 import torch
 
 from training.spectral_dropout import SpectralDropout, dct, inverse_dct

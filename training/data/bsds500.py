@@ -60,9 +60,14 @@ def read(folder: Path, split: Split) -> list[Drawn]:
         map_bytes = -(-height * width // 8)
         packed_AB = bits[start : start + count * map_bytes].reshape(count, map_bytes)
         boundaries_AHW = np.unpackbits(packed_AB, axis=1, count=height * width).reshape(count, height, width)
-        drawn.append(_drawn(folder / "images" / split / f"{name}.jpg", boundaries_AHW.astype(np.bool_)))
+        drawn.append(_drawn(picture(folder, split, name), boundaries_AHW.astype(np.bool_)))
         start += count * map_bytes
     return drawn
+
+
+def picture(folder: Path, split: Split, name: str) -> Path:
+    """Gives where a picture lies."""
+    return folder / "images" / split / f"{name}.jpg"
 
 
 def source(folder: Path, splits: tuple[Split, ...]) -> DataSource:

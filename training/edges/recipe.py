@@ -3,17 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, validate_call
+from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 from torch import nn
 
-from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import EdgeDetection
 from training.averaging import Average
 from training.inputs import STRICT
 from training.optimizers import Optimizer
 from training.schedules import Schedule
-from training.settings import changed, faults
+from training.settings import changed, made, restored
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -64,8 +63,9 @@ class EdgeRecipe:
     # Makes the net, with the settings of `net` as keyword arguments.
     build: Annotated[Callable[..., nn.Module], Field(exclude=True)]
     net: dict[str, int | float | str] = Field(default_factory=dict)
-    # Whose weights the net's trunk begins with: "package" for those that a Python package ships.
-    trunk: Literal["package", "random"]
+    # The weights that the net's trunk begins with: "package" for those that a Python package ships, "random", or the
+    # path of a file of a classifier's weights.
+    trunk: str
 
     # How far, in pixels, a pixel has influence, and the multiple of pixels that parts of a picture begin at.
     reach_px: Annotated[int, Field(ge=1)]
@@ -85,7 +85,10 @@ class EdgeRecipe:
     max_gradient_norm: Annotated[float, Field(ge=0)] = 0
     # "auto" computes in bfloat16 where the device has instructions for it.
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = "32-true"
-    # Pictures that are kept for validation.
+    # In use, logits are divided by this: the balanced loss makes them large, so that the benchmark's evenly spaced
+    # thresholds would leave out most of what the net is sure of. Which edge is the stronger does not change.
+    temperature: Annotated[float, Field(gt=0)] = 1
+    # Pictures that are kept to follow the training by; the last epoch's net is what is exported.
     validation_pictures: Annotated[int, Field(ge=1)]
 
     def make(self) -> nn.Module:
@@ -94,11 +97,7 @@ class EdgeRecipe:
         Raises:
             InvalidRequest: it has no such setting.
         """
-        try:
-            net: nn.Module = validate_call(config=_ANY_TYPE)(self.build)(**self.net)
-        except ValidationError as error:
-            raise InvalidRequest(f"{self.name} cannot be built with these settings: {faults(error, 'net.')}") from error
-        return net
+        return made(self)
 
     def task(self) -> EdgeDetection:
         """Gives what the manifest says of it."""
@@ -115,19 +114,7 @@ class EdgeRecipe:
         Raises:
             InvalidRequest: there is no such setting, or it does not take the value.
         """
-        return self.with_settings(changed(self.settings(), assignments))
-
-    def with_settings(self, plain: Mapping[str, Any]) -> "EdgeRecipe":
-        """Gives the recipe of these settings, its net built as this one's.
-
-        Raises:
-            InvalidRequest: it has no such settings.
-        """
-        try:
-            return _ADAPTER.validate_python({**plain, "build": self.build})
-        except ValidationError as error:
-            raise InvalidRequest(f"the recipe {self.name} does not take these settings: {faults(error)}") from error
+        return restored(self, changed(self.settings(), assignments))
 
 
-_ANY_TYPE: Final = ConfigDict(arbitrary_types_allowed=True)
 _ADAPTER: Final[TypeAdapter[EdgeRecipe]] = TypeAdapter(EdgeRecipe)

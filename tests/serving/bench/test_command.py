@@ -60,6 +60,20 @@ def test_pictures_are_sent_as_they_are(server: Process, models_dir: Path, tmp_pa
     assert point["wrong"] == 0
 
 
+def test_edge_detectors_are_sent_pictures_of_one_size(server: Process, models_dir: Path, tmp_path: Path) -> None:
+    """Picture files go out by DetectEdges, those of the commonest size, and are held against the raw graph."""
+    for number, width in enumerate((40, 41, 40)):
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg(width))
+    graph = models_dir / "edgy" / "1" / "model.onnx"
+    asked = ("--server", server.address, "--input", "images", "--images", tmp_path)
+    found = measured("edgy", *asked, "--seconds", "0.3", "--concurrency", "1,4", "--graph", graph)
+    assert found["requests"]["method"] == "/hondo.v1.Hondo/DetectEdges"
+    for point in found["points"]:
+        assert point["served"]["failures"] == {}
+        assert point["raw"]["per_s"] > 0
+        assert point["wrong"] == 0 < point["checked"]
+
+
 def test_table_is_printed(server: Process) -> None:
     """Without --json a person gets a table."""
     ran = bench("side", "--server", server.address, "--seconds", "0.3", "--concurrency", "2", "--no-raw")

@@ -76,7 +76,7 @@ def test_pictures_are_held_against_decoding_and_running(crew: Crew, models_dir: 
     """The reference of pictures is slower than either of decoding alone and running alone at the same time."""
     files = (jpeg(40),)
     asked = Questions(
-        method=pictures.METHOD,
+        method=pictures.CLASSIFY,
         bodies=(b"",),
         rows=1,
         feeds=({"image": artifacts.samples()[:1]},),

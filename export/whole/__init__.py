@@ -1,0 +1,1 @@
+"""Graphs that take pictures as they are, of any size: edge detectors and filters."""

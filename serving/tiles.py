@@ -1,0 +1,123 @@
+"""Tiles: the parts in which a picture is answered that is too large for one run.
+
+Neighbours overlap by as far as what lies beyond a cut can reach, so that of each part just what is like the whole
+picture's answer is kept.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from hondo.errors import InvalidImage
+from serving.detector import SMALLEST_PX
+
+# Runs of tiles that overlap so much would do many times the work.
+_MOST_WORK: Final = 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of one side of a picture, pixels."""
+
+    # What is computed, and within it what is kept.
+    start: int
+    end: int
+    kept_start: int
+    kept_end: int
+
+    @property
+    def length(self) -> int:
+        """How much is computed."""
+        return self.end - self.start
+
+    @property
+    def seen(self) -> slice:
+        """What is computed."""
+        return slice(self.start, self.end)
+
+    @property
+    def kept(self) -> slice:
+        """What is kept, counted on the picture."""
+        return slice(self.kept_start, self.kept_end)
+
+    @property
+    def inner(self) -> slice:
+        """What is kept, counted on what is computed."""
+        return slice(self.kept_start - self.start, self.kept_end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A part of a picture."""
+
+    rows: Span
+    columns: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """How a model's pictures may be cut.
+
+    Args:
+        reach_px: what is farther away has no influence; 0 where everything may have.
+        step_px: parts begin at multiples of it.
+        most_px: pixels that one run takes.
+    """
+
+    reach_px: int
+    step_px: int
+    most_px: int
+
+    def tiles(self, height: int, width: int) -> list[Tile]:
+        """Cuts a picture into as few tiles as fit; one where all of it fits.
+
+        Raises:
+            InvalidImage: it does not fit, and the model cannot answer it in parts, or only in too many.
+        """
+        if height * width <= self.most_px:
+            return [Tile(Span(0, height, 0, height), Span(0, width, 0, width))]
+        text = f"the image has {width} x {height} pixels, one run takes {self.most_px:,}"
+        if not self.reach_px:
+            raise InvalidImage(f"{text}, and this model does not answer in parts: send a smaller one")
+        tall, wide = self._sides(height, width)
+        found = [Tile(rows, columns) for rows in self._spans(height, tall) for columns in self._spans(width, wide)]
+        work = sum(tile.rows.length * tile.columns.length for tile in found) / (height * width)
+        if not found or work > _MOST_WORK:
+            raise InvalidImage(f"{text}, and parts would overlap too much: each side reaches {self.reach_px} pixels")
+        return found
+
+    @property
+    def _overlap_px(self) -> int:
+        return math.ceil(self.reach_px / self.step_px) * self.step_px
+
+    def _sides(self, height: int, width: int) -> tuple[int, int]:
+        """Gives the sides of a tile: as square as the picture allows."""
+        side = math.isqrt(self.most_px)
+        if height <= side:
+            return height, self._whole_steps(self.most_px // height)
+        if width <= side:
+            return self._whole_steps(self.most_px // width), width
+        return self._whole_steps(side), self._whole_steps(side)
+
+    def _whole_steps(self, side: int) -> int:
+        # The last tile of a side is moved back to a multiple of the step, and is longer by up to a step less one.
+        return (side - self.step_px + 1) // self.step_px * self.step_px
+
+    def _spans(self, length: int, side: int) -> Iterator[Span]:
+        """Cuts a side into spans of `side` pixels, the last one a little longer; none where they cannot cover it."""
+        if length <= side:
+            yield Span(0, length, 0, length)
+            return
+        if side <= 2 * self._overlap_px or side < SMALLEST_PX:
+            return
+        kept = start = 0
+        while start + side < length:
+            end = start + side - self._overlap_px
+            yield Span(start, start + side, kept, end)
+            kept = end
+            last = (length - side) // self.step_px * self.step_px
+            start = min(end - self._overlap_px, last)
+            if start == last:
+                break
+        yield Span(start, length, kept, length)
