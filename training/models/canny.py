@@ -86,6 +86,9 @@ def connected(marker_NCHW: Tensor, limit_NCHW: Tensor) -> Tensor:
     def spread(value_NCHW: Tensor, _before_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         return _spread(value_NCHW, limit_NCHW), value_NCHW.clone()
 
+    if marker_NCHW.is_meta:
+        # Without values nothing changes.
+        return marker_NCHW
     first = (_spread(marker_NCHW, limit_NCHW), marker_NCHW.clone())
     last: tuple[Tensor, Tensor] = torch.while_loop(changes, spread, first)  # type: ignore[no-untyped-call]
     return last[0]

@@ -31,12 +31,12 @@ class Kernels(nn.Module):
         kernels: of one size, as rows.
         padding: what is taken to lie around a picture: black, its outermost pixels, the picture again, or the picture
             mirrored at its outermost pixels. None leaves out the places where the kernel is not wholly in the picture.
-        stride: pixels from one place to the next.
+        stride: pixels from one place to the next, down and to the right.
     """
 
     kernel_K1HW: Tensor
 
-    def __init__(self, kernels: Sequence[Rows], padding: Padding | None, stride: int = 1) -> None:
+    def __init__(self, kernels: Sequence[Rows], padding: Padding | None, stride: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
         self.register_buffer("kernel_K1HW", torch.tensor(kernels, dtype=torch.float32)[:, None])
         self._padding = padding
