@@ -11,16 +11,23 @@ from export.build import build
 from export.precision import material
 from export.precision.choice import Lowering, Name
 from export.precision.options import precision_options
+from export.whole import build as whole
+from export.whole import candidate as whole_candidate
+from export.whole import pictures
 from export.writing import build as writing
+from training import options, text_run
 from training import run as runs
-from training import text_run
 from training.data import choice
+from training.edges import run as edges_run
+from training.edges.run import is_edge_run
+from training.fixed import FixedRecipe
+from training.recipe import names_of
 from training.run import Run
 from training.text_run import is_text_run
 
 
 @click.command()
-@click.argument("run_folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("source", metavar="RUN|MODEL")
 @click.option(
     "--to",
     "models",
@@ -31,10 +38,18 @@ from training.text_run import is_text_run
 )
 @click.option("--name", help="The model's name; the run's, unless given.")
 @click.option("--version", type=click.IntRange(1, 2**32 - 1), help="The next free one, unless given.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="SETTING=VALUE",
+    help="For MODEL: change a setting of its recipe, such as net.padding=zero.",
+)
 @precision_options
 def export(
     *,
-    run_folder: Path,
+    source: str,
+    assignments: tuple[str, ...],
     models: Path,
     name: str | None,
     version: int | None,
@@ -42,7 +57,9 @@ def export(
     data: str | None,
     max_drop_points: float,
 ) -> None:
-    """Export the trained net in RUN_FOLDER to ONNX, prove the file, and publish it as NAME/VERSION.
+    """Export a trained net to ONNX, prove the file, and publish it as NAME/VERSION.
+
+    RUN is the folder of a training; MODEL is the name of one that has nothing to learn, such as sobel.
 
     The proof runs the code that serves: at several batch sizes and on examples that the training never saw, it must
     give PyTorch's probabilities. Where it does not, nothing is published. In a lower precision it must also answer the
@@ -50,8 +67,13 @@ def export(
     that was kept for validation about as well.
     """
     started_s = time.monotonic()
-    make = _writer if is_text_run(run_folder) else _classifier
-    run_name, write = make(run_folder, precision, data, max_drop_points)
+    if source in names_of(FixedRecipe) and not Path(source).exists():
+        _refuse(precision, data, "has nothing to learn")
+        run_name, write = _fixed(source, assignments)
+    elif assignments:
+        raise click.UsageError("--set is for a model that has nothing to learn: a run has its settings")
+    else:
+        run_name, write = _trained(_folder(source), precision, data, max_drop_points)
     try:
         target = publish.place(models, name or run_name, version)
         with publish.staged(target) as folder:
@@ -59,6 +81,43 @@ def export(
     except FileExistsError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"done     {target} in {time.monotonic() - started_s:.1f} s; next: hondo serve {models}")
+
+
+def _folder(source: str) -> Path:
+    folder = Path(source)
+    if not folder.is_dir():
+        there_is = ", ".join(names_of(FixedRecipe))
+        raise click.UsageError(f"there is no run folder {source}, and no model of that name: there is {there_is}")
+    return folder
+
+
+def _trained(
+    folder: Path, precision: Name, data: str | None, max_drop_points: float
+) -> tuple[str, Callable[[Path], None]]:
+    if is_edge_run(folder):
+        _refuse(precision, data, "is an edge detector")
+        return _detector(folder)
+    make = _writer if is_text_run(folder) else _classifier
+    return make(folder, precision, data, max_drop_points)
+
+
+def _refuse(precision: Name, data: str | None, what: str) -> None:
+    if precision != Name.FP32 or data is not None:
+        raise click.UsageError(f"--precision and --data are for classifiers and nets that write; this {what}")
+
+
+def _fixed(name: str, assignments: tuple[str, ...]) -> tuple[str, Callable[[Path], None]]:
+    recipe = options.changed_recipe(name, assignments, None, None)
+    assert isinstance(recipe, FixedRecipe), "the name is that of one"
+    click.echo(f"model    {name}: {recipe.source}")
+    return name, lambda folder: whole.build(whole_candidate.of_fixed(recipe, pictures.shipped()), folder, click.echo)
+
+
+def _detector(folder: Path) -> tuple[str, Callable[[Path], None]]:
+    run = edges_run.load(folder)
+    name = run.facts.recipe.name
+    click.echo(f"run      {folder}: {name}, {run.parameters:,} parameters")
+    return name, lambda to: whole.build(whole_candidate.of_run(run, pictures.shipped()), to, click.echo)
 
 
 def _classifier(

@@ -37,6 +37,8 @@ MAY_ALSO_IMPORT: Final = {
     "training/bsds/plot.py": {"matplotlib"},
     **{f"training/report/{noun}.py": {"matplotlib"} for noun in ("columns", "confusion", "curves", "mosaic", "theme")},
     "export/imports/samples.py": {"sklearn"},
+    "export/imports/hed.py": {"h5py"},
+    "export/whole/pictures.py": {"sklearn"},
 }
 
 # Lower room -> the rooms above or beside it, which it must not even name in a string.

@@ -2,20 +2,23 @@
 
 import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from lightning.pytorch.utilities import rank_zero_only
 
-from training import checkpoint, options, recipe, run, text_run
+from training import options, recipe, run, text_run
 from training.checkpoint import Facts
 from training.data import corpus
 from training.data.choice import better, choose
 from training.data.corpus import Corpus
 from training.data.dataset import DataSet, Examples, Raw
+from training.edges.command import train_edges
+from training.edges.recipe import EdgeRecipe
 from training.fit import Devices, fit, fit_writer
+from training.fixed import FixedRecipe
 from training.inputs import Characters
+from training.place import Place
 from training.recipe import Recipe
 from training.report import report
 
@@ -59,49 +62,31 @@ def train(
     if only_settings:
         click.echo(json.dumps(settings.settings(), indent=2, ensure_ascii=False))
         return
-    place = _Place(
+    place = Place(
         folder=out or Path("runs") / model,
         seed=seed,
         resume=resume,
         overwrite=overwrite,
         devices=Devices(accelerator=accelerator, devices=devices, strategy=strategy),
     )
-    if isinstance(settings.input, Characters):
-        _train_writer(settings, corpus.read(data, settings.validation), place)
-    else:
-        _train_classifier(settings, choose(data, settings, skip_corrupt=skip_corrupt), place)
-        if with_report:
-            _draw(place.folder)
+    match settings:
+        case FixedRecipe():
+            raise click.UsageError(f"{model} has nothing to learn: `hondo export {model}` makes an artifact of it")
+        case EdgeRecipe():
+            train_edges(settings, data, place)
+        case Recipe() if isinstance(settings.input, Characters):
+            _train_writer(settings, corpus.read(data, settings.validation), place)
+        case Recipe():
+            _train_classifier(settings, choose(data, settings, skip_corrupt=skip_corrupt), place)
+    if with_report and not isinstance(settings.input, Characters):
+        _draw(place.folder)
     _conclude(place.folder)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where and how a run goes."""
-
-    folder: Path
-    seed: int
-    resume: bool
-    overwrite: bool
-    devices: Devices
-
-    def last(self, facts: Facts) -> Path | None:
-        """Gives the checkpoint to go on from; without one, the folder has room for a new run."""
-        last = _resumable(self.folder, facts) if self.resume else None
-        if last is None:
-            _check_room(self.folder, self.overwrite)
-        return last
-
-    def clear(self, last: Path | None) -> None:
-        """Removes an old run, unless it is gone on with."""
-        if last is None:
-            rank_zero_only(run.clear)(self.folder)
-
-
-def _train_classifier(settings: Recipe, data_set: DataSet[Raw], place: _Place) -> None:
+def _train_classifier(settings: Recipe, data_set: DataSet[Raw], place: Place) -> None:
     task = data_set.task(settings.input)
     facts = Facts(recipe=settings, task=task, data=(data_set.source,), seed=place.seed)
-    last = place.last(facts)
+    last = place.last(facts.plain())
     _introduce(settings, data_set)
     started_s = time.monotonic()
     train_examples, test_examples = data_set.fit(task)
@@ -110,29 +95,14 @@ def _train_classifier(settings: Recipe, data_set: DataSet[Raw], place: _Place) -
     _finish(place.folder, data_set, test_examples, time.monotonic() - started_s)
 
 
-def _train_writer(settings: Recipe, text: Corpus, place: _Place) -> None:
+def _train_writer(settings: Recipe, text: Corpus, place: Place) -> None:
     facts = Facts(recipe=settings, task=text.task, data=(text.source,), seed=place.seed)
-    last = place.last(facts)
+    last = place.last(facts.plain())
     _introduce_text(settings, text)
     started_s = time.monotonic()
     place.clear(last)
     fit_writer(facts, text, place.folder, place.devices, last)
     _finish_text(place.folder, text, time.monotonic() - started_s)
-
-
-@rank_zero_only
-def _check_room(folder: Path, overwrite: bool) -> None:
-    if (folder / run.CHECKPOINTS).exists() and not overwrite:
-        raise click.UsageError(f"{folder} holds a run: --overwrite replaces it, --resume finishes it if it was cut off")
-
-
-def _resumable(folder: Path, facts: Facts) -> Path:
-    last = run.checkpoint_path(folder, run.LAST)
-    if run.is_finished(folder) or not last.exists():
-        raise click.UsageError(f"{folder} holds no run that was cut off")
-    if found := checkpoint.differences(facts.plain(), checkpoint.read(last).facts.plain()):
-        raise click.UsageError(f"--resume goes on with the settings that the run began with, but {'; '.join(found)}")
-    return last
 
 
 @rank_zero_only

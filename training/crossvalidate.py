@@ -75,6 +75,8 @@ def cross_validate(
     their standard deviation.
     """
     settings = options.changed_recipe(model, assignments, epochs, batch_size)
+    if not isinstance(settings, Recipe):
+        raise click.UsageError(f"{model} is no classifier")
     data_set = choose(data, settings, skip_corrupt=skip_corrupt)
     devices = Devices(accelerator=accelerator, devices="1")
     folder = out or Path("runs") / model
@@ -136,7 +138,7 @@ def _train(facts: Facts, data: DataSet[Raw], folder: Path, devices: Devices) -> 
 
 
 def _check_same(facts: Facts, path: Path) -> None:
-    if found := checkpoint.differences(facts, checkpoint.read(path).facts):
+    if found := checkpoint.differences(facts.plain(), checkpoint.read(path).facts.plain()):
         raise click.UsageError(f"--resume goes on with the settings that {path} began with, but {'; '.join(found)}")
 
 

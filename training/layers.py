@@ -28,17 +28,17 @@ class Layer:
     multiply_adds: int
 
 
-def layers(front: nn.Module, net: nn.Module, task: Classification) -> list[Layer]:
+def layers(front: nn.Module, net: nn.Module, taken: Tensor) -> list[Layer]:
     """Gives the layers in the order in which an example passes them; the weights are not looked at.
 
     Args:
         front: from what the served graph takes to what the net takes.
         net: is left on the device "meta", where tensors have shapes and no values.
-        task: says what the served graph takes.
+        taken: what the served graph takes, on that device.
     """
     found: list[Layer] = []
     with torch.no_grad(), FlopCounterMode(display=False) as counter, _noting(net.to("meta").eval(), counter, found):
-        net(front.to("meta")(example(task)))
+        net(front.to("meta")(taken))
     return found
 
 

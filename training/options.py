@@ -8,7 +8,7 @@ import click
 
 from training import recipe
 from training.data.choice import KINDS, PLACES
-from training.recipe import Recipe
+from training.recipe import AnyRecipe
 
 _OF_THE_RECIPE: Final = "the model's recipe"
 
@@ -39,7 +39,7 @@ seed: Final = click.option(
 accelerator: Final = click.option("--accelerator", default="auto", show_default=True, help="Lightning's: cpu, gpu, ...")
 
 
-def changed_recipe(model: str, assignments: Sequence[str], epochs: int | None, batch_size: int | None) -> Recipe:
+def changed_recipe(model: str, assignments: Sequence[str], epochs: int | None, batch_size: int | None) -> AnyRecipe:
     """Gives a model's recipe with what a user changed of its settings.
 
     Raises:
@@ -54,4 +54,4 @@ def changed_recipe(model: str, assignments: Sequence[str], epochs: int | None, b
         if not equals:
             raise click.UsageError(f"--set {assignment}: expected SETTING=VALUE, such as optimizer.lr=0.1")
         changes[path] = value
-    return recipe.find(model).changed(changes)
+    return recipe.load(model).changed(changes)

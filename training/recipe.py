@@ -158,7 +158,7 @@ def load(name: str) -> AnyRecipe:
 
 
 def find(name: str) -> Recipe:
-    """Gives the classifier's recipe of that name.
+    """Gives the recipe of that name, of a classifier or a net that writes.
 
     Raises:
         ModelNotFound: there is none; the text lists those that there are.
@@ -166,10 +166,10 @@ def find(name: str) -> Recipe:
     """
     recipe = load(name)
     if not isinstance(recipe, Recipe):
-        raise InvalidRequest(f"{name} is no classifier: there is {', '.join(classifiers())}")
+        raise InvalidRequest(f"{name} is no classifier: there is {', '.join(names_of(Recipe))}")
     return recipe
 
 
-def classifiers() -> list[str]:
-    """Gives the names of the classifiers' recipes."""
-    return [name for name in names() if isinstance(load(name), Recipe)]
+def names_of(kind: type[AnyRecipe]) -> list[str]:
+    """Gives the names of the recipes of a kind."""
+    return [name for name in names() if isinstance(load(name), kind)]

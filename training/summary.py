@@ -1,23 +1,31 @@
 """`hondo summary`: a net layer by layer, in a table."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import click
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import Classification
 from training import inputs, recipe, run
 from training.data.choice import KINDS, PLACES, choose
+from training.edges import run as edges_run
+from training.edges.recipe import EdgeRecipe
+from training.fixed import FixedRecipe
 from training.inputs import Characters, Image
 from training.layers import Layer, example, layers
-from training.recipe import Recipe
+from training.models.kernels import Values
+from training.pixels import Pixels
+from training.recipe import AnyRecipe, Recipe
 
 # Of a recipe for pictures, where no data tells.
 _CLASSES: Final = 10
+# Height and width, where a net takes any: those of BSDS500's pictures.
+_PICTURE_PX: Final = (321, 481)
 _HEADINGS: Final = ("layer", "kind", "output", "parameters", "multiply-adds")
 _MIB: Final = 2**20
 
@@ -27,27 +35,68 @@ _MIB: Final = 2**20
 @click.option("--data", metavar=PLACES, help=f"For MODEL: what to count classes and words in. {KINDS}")
 def summary(*, model: str, data: str | None) -> None:
     """Show a net layer by layer: of a model by its name, or of a run folder."""
-    source, task, front, net = _subject(model, data)
-    click.echo(f"source  {source}")
-    click.echo(f"input   {_input(task)}, {len(task.labels)} classes\n")
-    click.echo(_table(layers(front, net, task)))
-    mib = 4 * sum(weights.numel() for weights in net.parameters()) / _MIB
+    subject = _subject(model, data)
+    click.echo(f"source  {subject.source}")
+    click.echo(f"input   {subject.input}\n")
+    click.echo(_table(layers(subject.front, subject.net, subject.example)))
+    mib = 4 * sum(weights.numel() for weights in subject.net.parameters()) / _MIB
     click.echo(f"\nweights {mib:,.1f} MiB in float32; multiply-adds are those of one example")
 
 
-def _subject(model: str, data: str | None) -> tuple[str, Classification, nn.Module, nn.Module]:
-    """Gives the net's source, its task, its front and the net itself."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Subject:
+    """A net, and what goes in."""
+
+    source: str
+    # In words.
+    input: str
+    front: nn.Module
+    net: nn.Module
+    # Of what the served graph takes, without values.
+    example: Tensor
+
+
+def _subject(model: str, data: str | None) -> _Subject:
     if model in recipe.names() or not Path(model).is_dir():
-        settings = recipe.find(model)
-        if isinstance(settings.input, Characters):
-            raise InvalidRequest(f"{model} is no classifier, whose layers this shows")
-        task = _task(settings, data)
-        with torch.device("meta"):
-            return settings.source, task, inputs.front(settings.input, task), settings.make(task)
+        return _of_recipe(recipe.load(model), data)
     if data is not None:
         raise InvalidRequest(f"{model} is a run folder, which knows its data: leave out --data")
+    if edges_run.is_edge_run(Path(model)):
+        detector = edges_run.load(Path(model))
+        return _whole(detector.facts.recipe.source, detector.facts.recipe.task().channels, detector.net, detector.front)
     trained = run.load(Path(model))
-    return trained.source, trained.task, trained.front, trained.net
+    return _classifier(trained.source, trained.task, trained.front, trained.net)
+
+
+def _of_recipe(settings: AnyRecipe, data: str | None) -> _Subject:
+    match settings:
+        case EdgeRecipe():
+            front = Pixels(settings.input.mean, settings.input.std)
+            return _whole(settings.source, settings.task().channels, settings.make(), front)
+        case FixedRecipe():
+            return _whole(settings.source, settings.channels, settings.make(), Values())
+        case Recipe() if isinstance(settings.input, Characters):
+            raise InvalidRequest(f"{settings.name} is no classifier, whose layers this shows")
+        case Recipe():
+            task = _task(settings, data)
+            with torch.device("meta"):
+                return _classifier(settings.source, task, inputs.front(settings.input, task), settings.make(task))
+
+
+def _classifier(source: str, task: Classification, front: nn.Module, net: nn.Module) -> _Subject:
+    about = f"{_input(task)}, {len(task.labels)} classes"
+    return _Subject(source=source, input=about, front=front, net=net, example=example(task))
+
+
+def _whole(source: str, channels: int, net: nn.Module, front: nn.Module) -> _Subject:
+    shape = (*_PICTURE_PX, channels)
+    return _Subject(
+        source=source,
+        input=f"picture of any size, here {' x '.join(map(str, shape))}",
+        front=front,
+        net=net,
+        example=torch.zeros(1, *shape, dtype=torch.uint8, device="meta"),
+    )
 
 
 def _task(settings: Recipe, data: str | None) -> Classification:

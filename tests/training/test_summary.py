@@ -5,6 +5,7 @@ import pytest
 from tests.training.conftest import hondo
 from training import recipe
 from training.inputs import Image
+from training.recipe import Recipe
 
 
 def test_shows_a_run(trained: Path) -> None:
@@ -19,7 +20,7 @@ def test_shows_a_run(trained: Path) -> None:
     assert "weights 0.2 MiB" in result.output
 
 
-PICTURES = [name for name in recipe.names() if isinstance(recipe.find(name).input, Image)]
+PICTURES = [name for name in recipe.names_of(Recipe) if isinstance(recipe.find(name).input, Image)]
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -1,13 +1,15 @@
 """The training of an edge detector by Lightning."""
 
+import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import torch
 from lightning.pytorch import LightningDataModule, Trainer, seed_everything
-from torch import Tensor
+from torch import Tensor, nn
 
+from hondo.errors import InvalidRequest, MissingData
 from training import precision, pretrained
 from training.averaging import averaging
 from training.checkpoint import Explain
@@ -19,10 +21,12 @@ from training.edges.detector import VALIDATION_F, Detector
 from training.edges.recipe import EdgeRecipe
 from training.edges.run import Facts
 from training.fit import Devices, bare_trainer, checkpoints, quiet, unfilled
+from training.models.hed import HED
 from training.models.hed_lite import HEDLite
 from training.progress import Progress
 
-_TRUNK: Final = pretrained.EFFICIENTNET_LITE[0]
+# The light trunk's weights.
+TRUNK: Final = pretrained.EFFICIENTNET_LITE[0]
 
 
 def fit(facts: Facts, train: Sequence[Drawn], folder: Path, devices: Devices, resume_from: Path | None = None) -> None:
@@ -49,13 +53,26 @@ def untrained(recipe: EdgeRecipe, seed: int) -> Detector:
     """Gives the recipe's net with its first weights.
 
     Raises:
-        MissingData: the package with the trunk's weights is not installed.
+        MissingData: the package or the file with the trunk's weights is not there.
+        InvalidRequest: they are not those of such a trunk.
     """
     detector = Detector(recipe, seed)
-    if recipe.trunk == "package":
-        assert isinstance(detector.net, HEDLite), "no other net has a trunk whose weights a package ships"
-        detector.net.load_trunk(torch.load(pretrained.path(_TRUNK), map_location="cpu", weights_only=True))
+    if recipe.trunk != "random":
+        _load_trunk(detector.net, recipe.trunk)
     return detector
+
+
+def _load_trunk(net: nn.Module, trunk: str) -> None:
+    assert isinstance(net, HED | HEDLite), "edge detectors have a trunk"
+    if trunk == "package" and not isinstance(net, HEDLite):
+        raise InvalidRequest("trunk: no package ships weights for this one; give the path of a file of them, or random")
+    path = pretrained.path(TRUNK) if trunk == "package" else Path(trunk)
+    if not path.is_file():
+        raise MissingData(f"trunk: there is no file {path}; expected package, random, or a file of weights")
+    try:
+        net.load_trunk(torch.load(path, map_location="cpu", weights_only=True))
+    except (RuntimeError, KeyError, pickle.UnpicklingError) as error:
+        raise InvalidRequest(f"trunk: {path} does not hold the weights of this trunk: {error}") from error
 
 
 def _trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:

@@ -63,8 +63,9 @@ class EdgeRecipe:
     # Makes the net, with the settings of `net` as keyword arguments.
     build: Annotated[Callable[..., nn.Module], Field(exclude=True)]
     net: dict[str, int | float | str] = Field(default_factory=dict)
-    # Whose weights the net's trunk begins with: "package" for those that a Python package ships.
-    trunk: Literal["package", "random"]
+    # The weights that the net's trunk begins with: "package" for those that a Python package ships, "random", or the
+    # path of a file of a classifier's weights.
+    trunk: str
 
     # How far, in pixels, a pixel has influence, and the multiple of pixels that parts of a picture begin at.
     reach_px: Annotated[int, Field(ge=1)]
@@ -84,7 +85,10 @@ class EdgeRecipe:
     max_gradient_norm: Annotated[float, Field(ge=0)] = 0
     # "auto" computes in bfloat16 where the device has instructions for it.
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = "32-true"
-    # Pictures that are kept for validation.
+    # In use, logits are divided by this: the balanced loss makes them large, so that the benchmark's evenly spaced
+    # thresholds would leave out most of what the net is sure of. Which edge is the stronger does not change.
+    temperature: Annotated[float, Field(gt=0)] = 1
+    # Pictures that are kept to follow the training by; the last epoch's net is what is exported.
     validation_pictures: Annotated[int, Field(ge=1)]
 
     def make(self) -> nn.Module:

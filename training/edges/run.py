@@ -14,9 +14,11 @@ from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
+import torch
 from google.protobuf import json_format
 from torch import Tensor, nn
 
+from hondo.artifact import Tensors
 from hondo.errors import InvalidArtifact
 from protos.manifest_pb2 import DataSource, Score
 from training import checkpoint, recipe, run
@@ -62,24 +64,35 @@ class EdgeRun:
     epoch: int
 
     @property
+    def maps(self) -> nn.Module:
+        """Gives what makes maps f32[N,M,H,W] from 0 to 1 of what `front` gives."""
+        return nn.Sequential(self.net, Softened(self.facts.recipe.temperature)).eval()
+
+    @property
     def parameters(self) -> int:
         """How many numbers the net learnt."""
         return sum(parameter.numel() for parameter in self.net.parameters())
 
 
+class Softened(nn.Module):
+    """From logits to strengths from 0 to 1.
+
+    Args:
+        temperature: what logits are divided by (Guo et al., "On calibration of modern neural networks", 2017, 4.2).
+    """
+
+    def __init__(self, temperature: float) -> None:
+        super().__init__()
+        self._temperature = temperature
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Gives them, of the same shape."""
+        return torch.sigmoid(logits / self._temperature)
+
+
 def is_edge_run(folder: Path) -> bool:
     """Says whether a finished run is that of an edge detector."""
     return (folder / run.DRAWN).is_file()
-
-
-def plain_facts(folder: Path) -> dict[str, Any]:
-    """Gives what the run in a folder was started with, as JSON types.
-
-    Raises:
-        InvalidArtifact: it has no checkpoint, or it is damaged.
-    """
-    plain, _ = checkpoint.read_plain(run.checkpoint_path(folder, run.LAST))
-    return {name: plain[name] for name in ("recipe", "data", "seed")}
 
 
 def load(folder: Path) -> EdgeRun:
@@ -145,9 +158,9 @@ def finish(folder: Path, test: Sequence[Drawn], results: EdgeResults) -> None:
         results: how it went.
     """
     kept = test[:: max(1, len(test) // _KEPT)][:_KEPT]
-    arrays = {f"{drawn.name}/image_HWC": drawn.image_HWC for drawn in kept}
+    arrays: Tensors = {f"{drawn.name}/image_HWC": drawn.image_HWC for drawn in kept}
     arrays |= {f"{drawn.name}/boundaries_AHW": drawn.boundaries_AHW for drawn in kept}
-    np.savez_compressed(folder / run.DRAWN, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # stubs lack **
+    np.savez_compressed(folder / run.DRAWN, allow_pickle=False, **arrays)
     plain = {"scores": [json_format.MessageToDict(score) for score in results.scores], "seconds": results.seconds}
     (folder / run.RESULTS).write_text(json.dumps(plain, indent=2) + "\n", "utf-8")
 

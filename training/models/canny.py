@@ -67,10 +67,11 @@ def _is_ridge(change_N1HW: Tensor, x_N1HW: Tensor, y_N1HW: Tensor) -> Tensor:
     along = (change_N1HW > beside(-1, 0)) & (change_N1HW >= beside(1, 0))
     falling = (change_N1HW > beside(-1, -1)) & (change_N1HW > beside(1, 1))
     rising = (change_N1HW > beside(-1, 1)) & (change_N1HW > beside(1, -1))
-    opposed = (x_N1HW < 0) != (y_N1HW < 0)
-    diagonal = torch.where(opposed, rising, falling)
-    steepness = y_N1HW.abs()
-    return torch.where(steepness < flat, across, torch.where(steepness > steep, along, diagonal))
+    opposed = (x_N1HW < 0) ^ (y_N1HW < 0)
+    is_flat, is_steep = y_N1HW.abs() < flat, y_N1HW.abs() > steep
+    # ONNX Runtime has no `where` of truth values.
+    diagonal = (opposed & rising) | (~opposed & falling)
+    return (is_flat & across) | (is_steep & along) | (~is_flat & ~is_steep & diagonal)
 
 
 def connected(marker_NCHW: Tensor, limit_NCHW: Tensor) -> Tensor:
@@ -85,8 +86,12 @@ def connected(marker_NCHW: Tensor, limit_NCHW: Tensor) -> Tensor:
     def spread(value_NCHW: Tensor, _before_NCHW: Tensor) -> tuple[Tensor, Tensor]:
         return _spread(value_NCHW, limit_NCHW), value_NCHW.clone()
 
-    value_NCHW, _ = torch.while_loop(changes, spread, (_spread(marker_NCHW, limit_NCHW), marker_NCHW.clone()))
-    return value_NCHW
+    if marker_NCHW.is_meta:
+        # Without values nothing changes.
+        return marker_NCHW
+    first = (_spread(marker_NCHW, limit_NCHW), marker_NCHW.clone())
+    last: tuple[Tensor, Tensor] = torch.while_loop(changes, spread, first)  # type: ignore[no-untyped-call]
+    return last[0]
 
 
 def _spread(value_NCHW: Tensor, limit_NCHW: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ class _Trunk(EfficientNetLite):
 
     def __init__(self) -> None:
         super().__init__(0, classes=1, skips=0)
-        self._blocks = self._blocks[: _TAPS[-1][0] + 1]
+        self._blocks = nn.Sequential(*list(self._blocks)[: _TAPS[-1][0] + 1])
         del self._conv_head, self._bn1, self._avg_pooling, self._dropout, self._fc
         for layer in self.modules():
             if isinstance(layer, SameConv2d):

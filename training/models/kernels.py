@@ -31,12 +31,12 @@ class Kernels(nn.Module):
         kernels: of one size, as rows.
         padding: what is taken to lie around a picture: black, its outermost pixels, the picture again, or the picture
             mirrored at its outermost pixels. None leaves out the places where the kernel is not wholly in the picture.
-        stride: pixels from one place to the next.
+        stride: pixels from one place to the next, down and to the right.
     """
 
     kernel_K1HW: Tensor
 
-    def __init__(self, kernels: Sequence[Rows], padding: Padding | None, stride: int = 1) -> None:
+    def __init__(self, kernels: Sequence[Rows], padding: Padding | None, stride: tuple[int, int] = (1, 1)) -> None:
         super().__init__()
         self.register_buffer("kernel_K1HW", torch.tensor(kernels, dtype=torch.float32)[:, None])
         self._padding = padding
@@ -88,7 +88,8 @@ class Gradient(nn.Module):
             case _:
                 assert_never(self._direction)
         # A corner may change faster than any straight step.
-        return (change_N1HW / self._largest).clamp(max=1)
+        edges_N1HW: Tensor = (change_N1HW / self._largest).clamp(max=1)
+        return edges_N1HW
 
 
 class SecondDerivative(nn.Module):
@@ -105,7 +106,8 @@ class SecondDerivative(nn.Module):
 
     def forward(self, image_N1HW: Tensor) -> Tensor:
         """Gives edges_N1HW f32 from 0 to 1 of grey pictures f32 from 0 to 255."""
-        return self.kernels(image_N1HW).abs() / self._largest
+        edges_N1HW: Tensor = self.kernels(image_N1HW).abs() / self._largest
+        return edges_N1HW
 
 
 def length(x: Tensor, y: Tensor) -> Tensor:

@@ -34,5 +34,6 @@ RECIPE = EdgeRecipe(
     average=Average(kind="ema", decay=0.995),
     max_gradient_norm=1,
     precision="auto",
+    temperature=2.5,
     validation_pictures=16,
 )

@@ -22,20 +22,29 @@ _MARKED: Final = 40
 Curve = Mapping[int, float]
 
 
-def section(history: History, best_epoch: int, folder: Path) -> Section:
+def section(
+    history: History,
+    best_epoch: int,
+    folder: Path,
+    *,
+    score: str = VALIDATION_ERROR,
+    called: str = "validation error, %",
+) -> Section:
     """Draws the curves.
 
     Args:
         history: what was logged.
         best_epoch: whose weights were kept, from 1.
         folder: where the plots go.
+        score: under which name validation's score was logged.
+        called: what people call it, and its unit.
     """
     losses = {"training": history[TRAIN_LOSS], "validation": history[VALIDATION_LOSS]}
     drawn = [
         plot(_save(losses, "loss", best_epoch, folder), "Loss of training and validation by epoch"),
         plot(
-            _save({"validation": history[VALIDATION_ERROR]}, "validation error, %", best_epoch, folder),
-            "Validation error by epoch",
+            _save({"validation": history[score]}, called, best_epoch, folder),
+            f"{called.split(',', maxsplit=1)[0].capitalize()} by epoch",
         ),
         plot(
             _save({"learning rate": history.get(LEARNING_RATE, {})}, "learning rate", best_epoch, folder),

@@ -2,16 +2,21 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
+from protos.manifest_pb2 import DataSource
 from training import run
+from training.edges import run as edges_run
+from training.edges.detector import VALIDATION_F
+from training.edges.run import is_edge_run
 from training.report import (
     columns,
     confusion,
     curves,
+    edges,
     filters,
     history,
     maps,
@@ -41,23 +46,49 @@ def write(folder: Path) -> Path:
         MissingData: the folder holds no finished training.
         InvalidArtifact: one of its files is damaged.
     """
-    trained = run.load(folder)
-    results, review, past = run.read_results(folder), run.read_review(folder, trained), history.read(folder)
+    draw = _edges if is_edge_run(folder) else _classifier
     # Half a report is never seen.
     with TemporaryDirectory(dir=folder, prefix=f"{run.REPORT}-", ignore_cleanup_errors=True) as name:
         out = Path(name)
         out.chmod(folder.stat().st_mode)
-        sections = [
-            curves.section(past, results.best_epoch, out),
-            confusion.section(review.answers, trained.task.labels, out),
-            *_seen(trained, review, out),
-            _settings(trained),
-        ]
-        text = page.page(trained.name, trained.summary, _overview(trained, results), sections)
-        (out / PAGE).write_text(text, "utf-8")
+        (out / PAGE).write_text(draw(folder, out), "utf-8")
         shutil.rmtree(folder / run.REPORT, ignore_errors=True)
         out.rename(folder / run.REPORT)
     return folder / run.REPORT / PAGE
+
+
+def _classifier(folder: Path, out: Path) -> str:
+    """Draws what the page shows; gives the page."""
+    trained = run.load(folder)
+    results, review, past = run.read_results(folder), run.read_review(folder, trained), history.read(folder)
+    sections = [
+        curves.section(past, results.best_epoch, out),
+        confusion.section(review.answers, trained.task.labels, out),
+        *_seen(trained, review, out),
+        _settings(trained.source, trained.data, trained.recipe, trained.library_versions),
+    ]
+    return page.page(trained.name, trained.summary, _overview(trained, results), sections)
+
+
+def _edges(folder: Path, out: Path) -> str:
+    """Does the same for an edge detector."""
+    trained = edges_run.load(folder)
+    results, facts = edges_run.read_results(folder), trained.facts
+    rows = [(f"test {score.metric}", f"{score.value:.3f}") for score in results.scores]
+    rows += [
+        ("test pictures", f"{results.scores[0].samples:,}"),
+        ("epochs", str(trained.epoch)),
+        ("parameters", f"{trained.parameters:,}"),
+        ("training took", duration(results.seconds)),
+        ("data", " and ".join(source.name for source in facts.data)),
+        ("seed", str(facts.seed)),
+    ]
+    sections = [
+        curves.section(history.read(folder), trained.epoch, out, score=VALIDATION_F, called="validation F, %"),
+        edges.section(trained, edges_run.read_drawn(folder), out),
+        _settings(facts.recipe.source, facts.data, facts.recipe.settings(), trained.library_versions),
+    ]
+    return page.page(facts.recipe.name, facts.recipe.summary, page.facts(rows), sections)
 
 
 def _seen(trained: Run, review: Review, out: Path) -> Iterator[Section]:
@@ -94,15 +125,15 @@ def _overview(trained: Run, results: Results) -> str:
     return page.facts(rows)
 
 
-def _settings(trained: Run) -> Section:
-    recipe = page.folded("The recipe's settings", f"<pre>{page.escaped(json.dumps(trained.recipe, indent=2))}</pre>")
+def _settings(
+    source: str, data: Iterable[DataSource], recipe: Mapping[str, Any], library_versions: Mapping[str, str]
+) -> Section:
+    settings = page.folded("The recipe's settings", f"<pre>{page.escaped(json.dumps(recipe, indent=2))}</pre>")
     versions = page.folded(
-        "Versions of libraries", page.table(["package", "version"], sorted(trained.library_versions.items()))
+        "Versions of libraries", page.table(["package", "version"], sorted(library_versions.items()))
     )
-    sources = page.table(["data", "from", "terms"], [(it.name, it.origin, it.terms) for it in trained.data])
-    return Section(
-        title="How it was made", about=f"The net follows {trained.source}.", body=f"{sources}{recipe}{versions}"
-    )
+    sources = page.table(["data", "from", "terms"], [(it.name, it.origin, it.terms) for it in data])
+    return Section(title="How it was made", about=f"The net follows {source}.", body=f"{sources}{settings}{versions}")
 
 
 def duration(seconds: float) -> str:

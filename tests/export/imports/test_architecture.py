@@ -8,12 +8,13 @@ from click.testing import CliRunner
 from torch import nn
 
 from export.build import build
-from export.imports import architecture, package, samples
+from export.imports import architecture, samples
 from export.imports.architecture import TORCHVISION, Architecture, Given
 from hondo import artifact
 from hondo.cli import main
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import ImageInput
+from training import pretrained
 from training.models.efficientnet_lite import Size
 
 
@@ -123,4 +124,4 @@ def test_every_package_has_a_command() -> None:
     ran = CliRunner().invoke(main, ["import", "--help"])
     for name in ("onnx", *(f"torchvision:{net}" for net in TORCHVISION), *(f"efficientnet-lite{n}" for n in (0, 1, 2))):
         assert name in ran.output
-    assert set(package.EFFICIENTNET_LITE) == {0, 1, 2}
+    assert set(pretrained.EFFICIENTNET_LITE) == {0, 1, 2}

