@@ -77,7 +77,7 @@ class Tiling:
         """
         if height * width <= self.most_px:
             return [Tile(Span(0, height, 0, height), Span(0, width, 0, width))]
-        text = f"the image has {width} x {height} pixels, one run takes {self.most_px:,}"
+        text = f"the image has {width} x {height} pixels, one run takes {self.most_px:,} (the server's --max-run-mb)"
         if not self.reach_px:
             raise InvalidImage(f"{text}, and this model does not answer in parts: send a smaller one")
         tall, wide = self._sides(height, width)
