@@ -5,8 +5,9 @@ its settings, with nothing before or behind it. It is measured just before and j
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +19,7 @@ from hondo import artifact
 from hondo.artifact import Artifact, Tensors
 from hondo.client import AsyncClient
 from hondo.process import serving
-from serving.bench import machine
+from serving.bench import cpu, machine
 from serving.bench.crew import Crew
 from serving.bench.raw import Raw, Setting
 from serving.cores import available
@@ -35,13 +36,22 @@ _RAW_SHARE: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast characters were written."""
+
+    per_s: float
+    # Processor time of a character, µs: the server's, or raw's. Other work takes less from this than from the rate.
+    cpu_us: float
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """One round's: characters a second, unless another unit is named."""
 
-    raw_many: float
-    raw_one: float
-    served_many: float
-    served_one: float
+    raw_many: Pace
+    raw_one: Pace
+    served_many: Pace
+    served_one: Pace
     # The same short requests at once, and one after another.
     at_once: float
     in_turn: float
@@ -63,10 +73,10 @@ class Bare:
         self._read = Raw(crew, prefill, device, [_prompt(read.golden(PREFILL)[0])], 1)
         self._best_read = _best(self._read, 1, seconds)
 
-    def per_s(self, rows: int) -> float:
-        """Gives the characters a second at a batch of so many rows, at its best setting."""
-        rows_per_s: float = self._raws[rows].measure(self._best[rows], self._seconds).per_s
-        return rows_per_s * self._steps
+    def pace(self, rows: int) -> Pace:
+        """Gives how fast a batch of so many rows is written, at its best setting."""
+        rate = self._raws[rows].measure(self._best[rows], self._seconds)
+        return Pace(rate.per_s * self._steps, (rate.cpu_ms or math.nan) * 1000 / self._steps)
 
     def read_ms(self) -> float:
         """Gives how long it takes to read a prompt, milliseconds."""
@@ -99,28 +109,26 @@ def _resized(feeds: Tensors, rows: int) -> Tensors:
 class Served:
     """A model on a server."""
 
-    def __init__(self, client: AsyncClient, model: str, vocabulary: Sequence[str]) -> None:
+    def __init__(self, client: AsyncClient, processes: frozenset[int], model: str, vocabulary: Sequence[str]) -> None:
         self._client = client
+        self._processes = processes
         self._model = model
         letters = [each for each in vocabulary if each.isalpha()] or list(vocabulary)
         self._prompt = "".join(np.random.default_rng(0).choice(letters, _PROMPT))
 
-    async def at_once(self, streams: int, characters: int) -> float:
-        """Gives the characters a second of so many streams side by side."""
-
-        async def all_of_them() -> None:
-            await asyncio.gather(*[self._write(characters, seed) for seed in range(streams)])
-
-        return streams * characters / await _took_s(all_of_them)
+    async def at_once(self, streams: int, characters: int) -> Pace:
+        """Gives how fast so many streams are written side by side."""
+        before_s, started_s = cpu.used_s(self._processes) or math.nan, time.perf_counter()
+        await asyncio.gather(*[self._write(characters, seed) for seed in range(streams)])
+        took_s, used_s = time.perf_counter() - started_s, (cpu.used_s(self._processes) or math.nan) - before_s
+        return Pace(streams * characters / took_s, used_s * 1e6 / (streams * characters))
 
     async def in_turn(self, streams: int, characters: int) -> float:
         """Gives the characters a second of so many streams one after another."""
-
-        async def all_of_them() -> None:
-            for seed in range(streams):
-                await self._write(characters, seed)
-
-        return streams * characters / await _took_s(all_of_them)
+        started_s = time.perf_counter()
+        for seed in range(streams):
+            await self._write(characters, seed)
+        return streams * characters / (time.perf_counter() - started_s)
 
     async def first_ms(self) -> list[float]:
         """Gives how long each of many requests waits for its first characters on an idle server."""
@@ -143,29 +151,27 @@ class Served:
         assert written == characters, f"{characters} characters were asked for, {written} came"
 
 
-async def _took_s(what: Callable[[], Awaitable[None]]) -> float:
-    started_s = time.perf_counter()
-    await what()
-    return time.perf_counter() - started_s
-
-
 async def _round(served: Served, bare: Bare, seconds: float) -> Figures:
     """Measures everything once, as long as `seconds` and then some."""
-    raw_many, raw_one = [bare.per_s(_STREAMS)], [bare.per_s(1)]
-    served_many = await served.at_once(_STREAMS, round(raw_many[0] * seconds / _STREAMS))
-    raw_many.append(bare.per_s(_STREAMS))
-    served_one = await served.at_once(1, round(raw_one[0] * seconds))
-    raw_one.append(bare.per_s(1))
+    many, one = [bare.pace(_STREAMS)], [bare.pace(1)]
+    served_many = await served.at_once(_STREAMS, max(1, round(many[0].per_s * seconds / _STREAMS)))
+    many.append(bare.pace(_STREAMS))
+    served_one = await served.at_once(1, max(1, round(one[0].per_s * seconds)))
+    one.append(bare.pace(1))
     return Figures(
-        raw_many=float(np.mean(raw_many)),
-        raw_one=float(np.mean(raw_one)),
+        raw_many=_mean(many),
+        raw_one=_mean(one),
         served_many=served_many,
         served_one=served_one,
-        at_once=await served.at_once(_STREAMS, _SHORT),
+        at_once=(await served.at_once(_STREAMS, _SHORT)).per_s,
         in_turn=await served.in_turn(_STREAMS, _SHORT),
         first_ms=await served.first_ms(),
         raw_read_ms=bare.read_ms(),
     )
+
+
+def _mean(paces: Sequence[Pace]) -> Pace:
+    return Pace(float(np.mean([pace.per_s for pace in paces])), float(np.mean([pace.cpu_us for pace in paces])))
 
 
 def _in_words(rounds: Sequence[Figures], settings: str) -> str:
@@ -181,24 +187,36 @@ def _in_words(rounds: Sequence[Figures], settings: str) -> str:
         [
             f"{facts.cpu}, {facts.cores} cores, load {facts.load_average:.1f}; {facts.versions}",
             f"raw at {settings}",
-            f"{_STREAMS} streams, characters/s: {of(lambda each: each.served_many, ',.0f')}",
-            f"  raw at batch {_STREAMS}: {of(lambda each: each.raw_many, ',.0f')}",
-            f"  ratio: {of(lambda each: each.served_many / each.raw_many, '.2f')}",
-            f"1 stream, characters/s: {of(lambda each: each.served_one, ',.0f')}",
-            f"  raw at batch 1: {of(lambda each: each.raw_one, ',.0f')}",
-            f"  ratio: {of(lambda each: each.served_one / each.raw_one, '.2f')}",
+            *_beside(
+                f"{_STREAMS} streams", f"batch {_STREAMS}", [(each.served_many, each.raw_many) for each in rounds]
+            ),
+            *_beside("1 stream", "batch 1", [(each.served_one, each.raw_one) for each in rounds]),
             f"{_STREAMS} streams of {_SHORT} at once over one after another: "
             f"{of(lambda each: each.at_once / each.in_turn, '.2f')}",
-            f"  of {_STREAMS} long ones over a long one: {of(lambda each: each.served_many / each.served_one, '.2f')}",
+            f"  of {_STREAMS} long ones over a long one: "
+            f"{of(lambda each: each.served_many.per_s / each.served_one.per_s, '.2f')}",
             f"first characters after a prompt of {_PROMPT}, ms: p50 {p50_ms:.1f}, p90 {p90_ms:.1f}",
             f"  raw reading of it, ms: {of(lambda each: each.raw_read_ms, '.1f')}",
         ]
     )
 
 
+def _beside(served: str, raw: str, paces: Sequence[tuple[Pace, Pace]]) -> list[str]:
+    """Gives lines of what is served beside what is raw."""
+    return [
+        f"{served}, characters/s: {'; '.join(f'{ours.per_s:,.0f}' for ours, _ in paces)}",
+        f"  raw at {raw}: {'; '.join(f'{bare.per_s:,.0f}' for _, bare in paces)}",
+        f"  ratio: {'; '.join(f'{ours.per_s / bare.per_s:.2f}' for ours, bare in paces)}",
+        f"  processor time of a character, µs: {'; '.join(f'{ours.cpu_us:.0f}' for ours, _ in paces)}",
+        f"  raw: {'; '.join(f'{bare.cpu_us:.0f}' for _, bare in paces)}",
+        f"  raw's share: {'; '.join(f'{bare.cpu_us / ours.cpu_us:.2f}' for ours, bare in paces)}",
+    ]
+
+
 async def _measure(server: str, read: Artifact, bare: Bare, *, rounds: int, seconds: float) -> list[Figures]:
     async with AsyncClient(server) as client:
-        served = Served(client, read.manifest.name, read.manifest.text_generation.vocabulary)
+        processes = cpu.listeners(int(server.rpartition(":")[2]))
+        served = Served(client, processes, read.manifest.name, read.manifest.text_generation.vocabulary)
         await served.at_once(_STREAMS, _SHORT)
         return [await _round(served, bare, seconds) for _ in range(rounds)]
 
