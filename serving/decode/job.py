@@ -54,7 +54,7 @@ class Job:
     # Tokens that each row writes at most.
     limit: int = 0
     # What "step" takes of a row beside its tokens and its state.
-    constants: Mapping[str, float] = field(default_factory=dict)
+    constants: Mapping[str, float | Floats] = field(default_factory=dict)
     # A row ends where it has written one of these.
     stops: Sequence[Tokens] = ()
     seed: int = 0

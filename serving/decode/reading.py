@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from serving.decode.graphs import LENGTH, LOG_PROBABILITY, TOKENS, Graphs, next_of, sides
 from serving.decode.job import Floats, Job, State
 
-# Tokens of a piece; one is read at the next of these lengths. The cost of what is too much is small: a matrix product
-# without the recurrence.
+# Tokens of a run; a piece is read at the next of these lengths.
 LENGTHS: Final = (4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128)
+# A run may have so many tokens more than its piece, or such a share of the piece; else a shorter piece comes first.
+# What is too much costs a matrix product; another run, about as much as a token or two.
+_PADDING: Final = 3
+_PADDING_SHARE: Final = 1 / 16
 # Jobs that are read side by side; where more than a run takes, they take turns.
 PLACES: Final = 8
 
@@ -38,8 +41,11 @@ class Read:
 
     @property
     def length(self) -> int:
-        """T of the next piece."""
-        return min(len(self.job.tokens_T) - self.begin, LENGTHS[-1])
+        """T of the next piece; it depends on the job alone."""
+        unread = len(self.job.tokens_T) - self.begin
+        if _padded(min(unread, LENGTHS[-1])) - unread <= max(_PADDING, unread * _PADDING_SHARE):
+            return min(unread, LENGTHS[-1])
+        return max(length for length in LENGTHS if length < unread)
 
 
 class Reading:
@@ -100,7 +106,7 @@ class Reading:
 
     def _feeds(self, jobs: Sequence[Read]) -> dict[str, NDArray[Any]]:
         size = next(size for size in self._sizes if size >= len(jobs))
-        length = next(length for length in LENGTHS if length >= max(each.length for each in jobs))
+        length = _padded(max(each.length for each in jobs))
         tokens_NT = np.zeros((size, length), np.int64)
         length_N = np.ones(size, np.int64)
         states = [np.zeros((size, *sides(each)), np.float32) for each in self._graphs.states]
@@ -111,3 +117,7 @@ class Reading:
                 part[place] = of_row
         named = {each.name: part for each, part in zip(self._graphs.states, states, strict=True)}
         return {TOKENS: tokens_NT, LENGTH: length_N, **named}
+
+
+def _padded(length: int) -> int:
+    return next(each for each in LENGTHS if each >= length)

@@ -34,7 +34,7 @@ from tests.serving.asking import PATIENCE_S, ask, refusal
 from tests.serving.process import Process, serving
 
 # As many streams as `HONDO_STREAMS` says, in the test of a crowd.
-STREAMS = int(os.environ.get("HONDO_STREAMS", "60"))
+STREAMS = int(os.environ.get("HONDO_STREAMS", "40"))
 ENDLESS = 1_000_000
 
 

@@ -36,19 +36,19 @@ class Twin:
     """The same model in plain integers."""
 
     def __init__(self) -> None:
-        self._hash = 0
+        self.hash = 0
 
     def see(self, token: int) -> None:
         """Reads a token."""
-        self._hash = (31 * self._hash + token + 1) % _PRIME
+        self.hash = (31 * self.hash + token + 1) % _PRIME
 
     def log_probability(self, token: int) -> float:
         """Gives that of the token that comes next."""
-        return -((3 * self._hash + token) % 97 + 1) / 8
+        return -((3 * self.hash + token) % 97 + 1) / 8
 
     def choose(self, uniform: float, *, top_k: int = 0) -> int:
         """Gives the token that comes next."""
-        return (7 * self._hash + int(len(VOCABULARY) * uniform) + top_k) % len(VOCABULARY)
+        return (7 * self.hash + int(len(VOCABULARY) * uniform) + top_k) % len(VOCABULARY)
 
 
 def written(
