@@ -32,7 +32,7 @@ def test_computes_in_bfloat16() -> None:
     kernel_C1KK = torch.ones(2, 1, 3, 3, requires_grad=True)
     result = depthwise(torch.ones(1, 2, 5, 5), kernel_C1KK, 1)
     assert result.dtype == torch.bfloat16
-    result.sum().backward()
+    result.sum().backward()  # type: ignore[no-untyped-call]
     assert kernel_C1KK.grad is not None
     assert kernel_C1KK.grad.dtype == torch.float32
     assert (kernel_C1KK.grad == 9).all()
