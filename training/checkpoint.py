@@ -17,7 +17,8 @@ from training.classifier import VALIDATION_ERROR, VALIDATION_LOSS
 from training.inputs import Characters
 from training.recipe import Recipe, Task, from_settings
 
-_KEY: Final = "hondo"
+# Under which a checkpoint has what `Explain` writes.
+KEY: Final = "hondo"
 _DIFFERENCES_SAID: Final = 10
 _LIBRARIES: Final = ("torch", "lightning", "kornia", "numpy", "pillow", "scikit-learn", "torchmetrics")
 
@@ -67,7 +68,7 @@ class Explain(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the facts."""
         figures = trainer.callback_metrics
-        checkpoint[_KEY] = {
+        checkpoint[KEY] = {
             **self._plain,
             "library_versions": {name: metadata.version(name) for name in _LIBRARIES},
             "epoch": trainer.current_epoch + 1,
@@ -120,7 +121,7 @@ def read_plain(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        return content[_KEY], content["state_dict"]
+        return content[KEY], content["state_dict"]
     except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise InvalidArtifact(f"{path} is no checkpoint that Hondo wrote, or is damaged: {error}") from error
 

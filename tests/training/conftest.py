@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from hondo.cli import main
 from protos.manifest_pb2 import Classification, ImageInput
+from tests.training.edges.squares import write_split
 from training.classifier import Classifier
 from training.data import digits, idx
 
@@ -96,3 +97,13 @@ def cut_off(monkeypatch: pytest.MonkeyPatch, after_epochs: int, by: BaseExceptio
         measure(classifier, batch)
 
     monkeypatch.setattr(Classifier, "validation_step", validation_step)
+
+
+@pytest.fixture(scope="session")
+def bsds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in BSDS500's form."""
+    folder = tmp_path_factory.mktemp("bsds")
+    write_split(folder, "train", ["1", "2", "3"])
+    write_split(folder, "val", ["4", "5"])
+    write_split(folder, "test", ["6", "7"])
+    return folder

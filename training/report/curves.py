@@ -44,7 +44,7 @@ def section(
         plot(_save(losses, "loss", best_epoch, folder), "Loss of training and validation by epoch"),
         plot(
             _save({"validation": history[score]}, called, best_epoch, folder),
-            f"{called.split(',', maxsplit=1)[0].capitalize()} by epoch",
+            f"{called[0].upper()}{called[1:].split(',', maxsplit=1)[0]} by epoch",
         ),
         plot(
             _save({"learning rate": history.get(LEARNING_RATE, {})}, "learning rate", best_epoch, folder),
