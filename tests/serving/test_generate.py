@@ -7,6 +7,7 @@ import re
 import time
 import urllib.request
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from hondo.client import AsyncClient
+from hondo.client import AsyncClient, Client
 from hondo.errors import Overloaded
 from protos.hondo_pb2 import (
     Ending,
@@ -30,7 +31,7 @@ from protos.hondo_pb2 import (
 )
 from protos.rpc import HONDO, replies
 from tests.serving import writers
-from tests.serving.asking import PATIENCE_S, ask, refusal
+from tests.serving.asking import PATIENCE_S, ask, call_of, refusal
 from tests.serving.process import Process, serving
 
 # As many streams as `HONDO_STREAMS` says, in the test of a crowd.
@@ -295,6 +296,40 @@ def test_reader_that_stops_is_set_aside(server: Process) -> None:
         await_rest(server)
         assert gauge(server, "hondo_queue_rows") == 1
         assert texts([first, *call])[0] == expected("", 30_000, seed=4)
+
+
+def _code(channel: grpc.Channel, request: GenerateRequest) -> tuple[grpc.StatusCode, str]:
+    """Gives the status that a stream ends with, and its text."""
+    try:
+        list(replies(channel, HONDO, "Generate", GenerateResponse)(request, timeout=PATIENCE_S))
+    except grpc.RpcError as error:
+        return call_of(error).code(), call_of(error).details() or ""
+    return grpc.StatusCode.OK, ""
+
+
+def test_full_queue_and_long_waits_are_refused(models_dir: Path, tmp_path: Path) -> None:
+    """With one slot and one place to wait, a third stream is refused; a second may wait only for so long."""
+    options = ("--max-batch-size", "1", "--max-queue-rows", "1")
+    with (
+        serving(models_dir, tmp_path / "log", *options) as server,
+        Client(server.address) as client,
+        grpc.insecure_channel(server.address) as channel,
+        closing(client.generate(max_characters=ENDLESS)) as running,
+    ):
+        next(running)
+        with closing(client.generate(max_characters=ENDLESS)) as waiting:
+            next(waiting)  # the two take turns
+            with pytest.raises(Overloaded, match="1 rows wait, at most 1 may") as refused:
+                next(client.generate())
+            assert refused.value.retry_after_s >= 0
+        await_gauge(server, "hondo_queue_rows", 0)
+        # One that gets its turn at once is served.
+        ended = (_code(channel, GenerateRequest(max_characters=1, queue_timeout_ms=1)) for _ in range(20))
+        code, text = next(each for each in ended if each[0] is not grpc.StatusCode.OK)
+        assert (code, text) == (
+            grpc.StatusCode.DEADLINE_EXCEEDED,
+            "the request waited 1 ms to begin, as long as it may",
+        )
 
 
 async def _stream(client: AsyncClient, number: int, chance: np.random.Generator, *, slow: bool, leaves: bool) -> None:

@@ -12,6 +12,7 @@ from onnx import helper
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
 from serving.batcher import Queueing
 from serving.decode import batch as batches
+from serving.decode import loop as loops
 from serving.decode.graphs import Graphs
 from serving.decode.job import End
 from serving.decode.loop import Loop
@@ -34,6 +35,11 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Graphs:
 def value(metric: object) -> float:
     """Reads a counter or gauge."""
     return metric._value.get()  # type: ignore[attr-defined, no-any-return]
+
+
+def steps(tally: DecodeTally) -> int:
+    """Gives how many steps were done."""
+    return int(sum(bucket.get() for bucket in tally.step_rows._buckets))
 
 
 async def test_row_writes_what_the_model_says(graphs: Graphs) -> None:
@@ -138,9 +144,8 @@ async def test_interval_is_held(graphs: Graphs) -> None:
             came_s.append(asyncio.get_running_loop().time() - began_s)
         loop.leave(stream)
     assert lengths[0] == writers.STEPS
-    assert came_s[0] < 0.15
-    assert came_s[1] - came_s[0] > 0.19
-    assert came_s[2] - came_s[1] > 0.19
+    assert came_s[1] > 0.19
+    assert came_s[2] > 0.39
 
 
 async def test_who_leaves_frees_the_slot(graphs: Graphs) -> None:
@@ -242,6 +247,21 @@ async def test_long_reading_does_not_stop_writing(graphs: Graphs) -> None:
         loop.leave(writing)
 
 
+async def test_new_job_waits_few_steps_while_a_slot_is_free(graphs: Graphs) -> None:
+    """However long others write, a job with a free slot is read and writing after some steps for each of its pieces."""
+    tally = new_tally()
+    async with looping(graphs, tally=tally) as loop:
+        endless = [loop.begin(job(limit=ENDLESS, interval_s=0.01)) for _ in range(3)]
+        for stream in endless:
+            await stream.take()
+        for length in (2, 100, 300):
+            before = steps(tally)
+            await tokens(loop, job([1] * length, 1))
+            assert steps(tally) - before < 40 * (1 + length // LENGTHS[-1])
+        for stream in endless:
+            loop.leave(stream)
+
+
 async def test_full_queue_refuses(graphs: Graphs) -> None:
     """More rows than there are slots and places to wait are refused, with a time to come again."""
     tally = new_tally()
@@ -263,6 +283,13 @@ async def test_large_job_is_taken_where_nobody_waits(graphs: Graphs) -> None:
         assert len(await everything(loop, loop.begin(job(rows=5)))) == 5
 
 
+@pytest.fixture
+def no_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets rows keep their slots to their end."""
+    monkeypatch.setattr(loops, "_TURN_LAPS", ENDLESS)
+
+
+@pytest.mark.usefixtures("no_turns")
 async def test_waiting_too_long_is_an_error(graphs: Graphs) -> None:
     """A job that does not begin in time ends; one that has begun goes on past that time."""
     tally = new_tally()
@@ -270,7 +297,6 @@ async def test_waiting_too_long_is_an_error(graphs: Graphs) -> None:
         running = loop.begin(job(limit=ENDLESS, interval_s=0.01), timeout_ms=50)
         await running.take()
         waiting = loop.begin(job(), timeout_ms=1)
-        # It takes turns with the endless one, so what ends it must come before the first turn is over.
         with pytest.raises(DeadlineExceeded, match="waited 1 ms"):
             await waiting.take()
         await asyncio.sleep(0.06)
@@ -279,6 +305,7 @@ async def test_waiting_too_long_is_an_error(graphs: Graphs) -> None:
         assert value(tally.requests[Outcome.EXPIRED]) == 1
 
 
+@pytest.mark.usefixtures("no_turns")
 async def test_queues_own_limit_holds_unless_a_job_has_one(graphs: Graphs) -> None:
     """A loop's time limit is that of its queue."""
     async with looping(graphs, sizes=(1,), queueing=Queueing(timeout_ms=1)) as loop:
