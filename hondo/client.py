@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import grpc
 import grpc.aio
@@ -13,16 +13,21 @@ from hondo.bulk import Bulk
 from hondo.items import Field, Numbers, Picture
 from hondo.many import ask_many, ask_many_async
 from hondo.maps import FORMATS, Bits, Detected
+from hondo.piece import Piece, Pieces
 from protos import rpc
 from protos.hondo_pb2 import (
     ClassifyResponse,
     ClassifyStreamResponse,
     DetectEdgesResponse,
+    GenerateRequest,
+    GenerateResponse,
     GetModelRequest,
     GetModelResponse,
     ListModelsRequest,
     ListModelsResponse,
     Model,
+    ScoreRequest,
+    ScoreResponse,
 )
 from protos.rpc import HONDO
 
@@ -46,6 +51,8 @@ class Client:
         self._classify = rpc.unary(self._channel, HONDO, "Classify", ClassifyResponse)
         self._classify_stream = rpc.stream(self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
         self._detect_edges = rpc.unary(self._channel, HONDO, "DetectEdges", DetectEdgesResponse)
+        self._generate = rpc.replies(self._channel, HONDO, "Generate", GenerateResponse)
+        self._score = rpc.unary(self._channel, HONDO, "Score", ScoreResponse)
         self._list_models = rpc.unary(self._channel, HONDO, "ListModels", ListModelsResponse)
         self._get_model = rpc.unary(self._channel, HONDO, "GetModel", GetModelResponse)
 
@@ -147,6 +154,89 @@ class Client:
         except grpc.RpcError as error:
             raise channel.raised(error, self._server) from error
 
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        model: str = "",
+        version: int = 0,
+        max_characters: int = 500,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+        continuations: int = 1,
+        stream_interval_ms: int | None = None,
+        log_probabilities: bool = False,
+        replace_unknown: bool = False,
+        timeout_s: float | None = None,
+    ) -> Generator[Piece]:
+        """Writes on from a prompt; gives the pieces as they come. Closing the generator ends the writing on the server.
+
+        Args:
+            prompt: what to write on from; empty for a text's beginning.
+            model: name of the model; may be left out where the server has only one that writes.
+            version: 0 asks for the newest.
+            max_characters: most characters of each continuation.
+            temperature: 0 for the most probable character each time; the higher, the more surprising.
+            top_k: choose among so many of the most probable characters only; 0 for all.
+            top_p: of these, among the fewest most probable that together have this share; 1 for all.
+            seed: the same one writes the same text; the server chooses it unless given, and the pieces tell.
+            stop: strings, each of which ends a continuation before it.
+            continuations: how many to write, side by side.
+            stream_interval_ms: from one message of the server to the next, at least; its own default unless given.
+            log_probabilities: ask for those of the characters.
+            replace_unknown: rather than refuse a prompt with characters that the model does not know, replace them.
+            timeout_s: how long all of it may take; without limit unless given.
+        """
+        request = GenerateRequest(
+            model=model,
+            version=version,
+            prompt=items.text(prompt),
+            max_characters=max_characters,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            stop=[items.text(each) for each in stop],
+            continuations=continuations,
+            stream_interval_ms=stream_interval_ms,
+            log_probabilities=log_probabilities,
+            replace_unknown=replace_unknown,
+        )
+        return _pieces(self._generate(request, timeout=timeout_s), self._server)
+
+    def score(
+        self,
+        text: str,
+        *,
+        model: str = "",
+        version: int = 0,
+        log_probabilities: bool = False,
+        replace_unknown: bool = False,
+    ) -> ScoreResponse:
+        """Says how well a model that writes foretells a text: bits a character, and the text's log-likelihood.
+
+        Args:
+            text: at least one character.
+            model: as for `generate`.
+            version: as for `generate`.
+            log_probabilities: ask for those of the characters, too.
+            replace_unknown: as for `generate`.
+        """
+        request = ScoreRequest(
+            model=model,
+            version=version,
+            text=items.text(text),
+            log_probabilities=log_probabilities,
+            replace_unknown=replace_unknown,
+        )
+        try:
+            return self._score(request, timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            raise channel.raised(error, self._server) from error
+
     def list_models(self) -> Sequence[Model]:
         """Lists every version of every model served, sorted by name, newest version first, without vocabularies."""
         try:
@@ -184,6 +274,8 @@ class AsyncClient:
         self._classify = rpc.unary_async(self._channel, HONDO, "Classify", ClassifyResponse)
         self._classify_stream = rpc.stream_async(self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
         self._detect_edges = rpc.unary_async(self._channel, HONDO, "DetectEdges", DetectEdgesResponse)
+        self._generate = rpc.replies_async(self._channel, HONDO, "Generate", GenerateResponse)
+        self._score = rpc.unary_async(self._channel, HONDO, "Score", ScoreResponse)
         self._list_models = rpc.unary_async(self._channel, HONDO, "ListModels", ListModelsResponse)
         self._get_model = rpc.unary_async(self._channel, HONDO, "GetModel", GetModelResponse)
 
@@ -250,6 +342,64 @@ class AsyncClient:
         except grpc.RpcError as error:
             raise channel.raised(error, self._server) from error
 
+    def generate(
+        self,
+        prompt: str = "",
+        *,
+        model: str = "",
+        version: int = 0,
+        max_characters: int = 500,
+        temperature: float = 1.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        stop: Sequence[str] = (),
+        continuations: int = 1,
+        stream_interval_ms: int | None = None,
+        log_probabilities: bool = False,
+        replace_unknown: bool = False,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Piece]:
+        """Writes on from a prompt: see `Client.generate`."""
+        request = GenerateRequest(
+            model=model,
+            version=version,
+            prompt=items.text(prompt),
+            max_characters=max_characters,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            stop=[items.text(each) for each in stop],
+            continuations=continuations,
+            stream_interval_ms=stream_interval_ms,
+            log_probabilities=log_probabilities,
+            replace_unknown=replace_unknown,
+        )
+        return _pieces_async(self._generate(request, timeout=timeout_s), self._server)
+
+    async def score(
+        self,
+        text: str,
+        *,
+        model: str = "",
+        version: int = 0,
+        log_probabilities: bool = False,
+        replace_unknown: bool = False,
+    ) -> ScoreResponse:
+        """Says how well a model that writes foretells a text: see `Client.score`."""
+        request = ScoreRequest(
+            model=model,
+            version=version,
+            text=items.text(text),
+            log_probabilities=log_probabilities,
+            replace_unknown=replace_unknown,
+        )
+        try:
+            return await self._score(request, timeout=self._timeout_s)
+        except grpc.RpcError as error:
+            raise channel.raised(error, self._server) from error
+
     async def list_models(self) -> Sequence[Model]:
         """Lists every version of every model served: see `Client.list_models`."""
         try:
@@ -276,3 +426,28 @@ class AsyncClient:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _pieces(call: Any, server: str) -> Generator[Piece]:
+    pieces = Pieces()
+    try:
+        for response in call:
+            yield from pieces.of(response)
+    except grpc.RpcError as error:
+        raise channel.raised(error, server) from error
+    finally:
+        call.cancel()
+
+
+async def _pieces_async(
+    call: grpc.aio.UnaryStreamCall[GenerateRequest, GenerateResponse], server: str
+) -> AsyncGenerator[Piece]:
+    pieces = Pieces()
+    try:
+        async for response in call:
+            for piece in pieces.of(response):
+                yield piece
+    except grpc.aio.AioRpcError as error:
+        raise channel.raised(error, server) from error
+    finally:
+        call.cancel()

@@ -49,7 +49,7 @@ def content(field: Field, item: Any) -> Content:
         case "images":
             return _file(item)
         case "texts":
-            return _text(item)
+            return text(item)
         case "rows":
             if not isinstance(item, Iterable):
                 raise TypeError(f"rows: each is several numbers, here is {item!r} alone")
@@ -90,9 +90,15 @@ def _file(picture: Picture) -> bytes:
     return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
 
 
-def _text(item: object) -> str:
+def text(item: object) -> str:
+    """Gives what was given as a text, if it can travel as one.
+
+    Raises:
+        TypeError: it is no text.
+        InvalidText: it is not Unicode.
+    """
     if not isinstance(item, str):
-        raise TypeError(f"texts: str expected, not {type(item).__name__}")
+        raise TypeError(f"text: str expected, not {type(item).__name__}")
     try:
         item.encode()
     except UnicodeEncodeError as error:

@@ -53,6 +53,8 @@ def _takes(manifest: Manifest) -> str:
             return f"pictures of any size, seen {_COLOURS[manifest.edge_detection.channels]}"
         case "image_filter":
             return f"pictures of any size, seen {_COLOURS[manifest.image_filter.channels]}"
+        case "text_generation":
+            return "a prompt, from which it writes on, or a text to score"
         case _:
             return _UNKNOWN
 

@@ -140,6 +140,116 @@ class Edges(_message.Message):
     side_maps: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ..., map: _Optional[bytes] = ..., side_maps: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class GenerateRequest(_message.Message):
+    __slots__ = ("model", "version", "prompt", "max_characters", "temperature", "top_k", "top_p", "seed", "stop", "continuations", "stream_interval_ms", "log_probabilities", "replace_unknown", "queue_timeout_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    CONTINUATIONS_FIELD_NUMBER: _ClassVar[int]
+    STREAM_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    prompt: str
+    max_characters: int
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+    stop: _containers.RepeatedScalarFieldContainer[str]
+    continuations: int
+    stream_interval_ms: int
+    log_probabilities: bool
+    replace_unknown: bool
+    queue_timeout_ms: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., prompt: _Optional[str] = ..., max_characters: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., stop: _Optional[_Iterable[str]] = ..., continuations: _Optional[int] = ..., stream_interval_ms: _Optional[int] = ..., log_probabilities: _Optional[bool] = ..., replace_unknown: _Optional[bool] = ..., queue_timeout_ms: _Optional[int] = ...) -> None: ...
+
+class GenerateResponse(_message.Message):
+    __slots__ = ("model", "version", "seed", "prompt_characters", "continued")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    PROMPT_CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    CONTINUED_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    seed: int
+    prompt_characters: int
+    continued: _containers.RepeatedCompositeFieldContainer[Continued]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., seed: _Optional[int] = ..., prompt_characters: _Optional[int] = ..., continued: _Optional[_Iterable[_Union[Continued, _Mapping]]] = ...) -> None: ...
+
+class Continued(_message.Message):
+    __slots__ = ("continuation", "text", "log_probabilities", "ending")
+    CONTINUATION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    ENDING_FIELD_NUMBER: _ClassVar[int]
+    continuation: int
+    text: str
+    log_probabilities: _containers.RepeatedScalarFieldContainer[float]
+    ending: Ending
+    def __init__(self, continuation: _Optional[int] = ..., text: _Optional[str] = ..., log_probabilities: _Optional[_Iterable[float]] = ..., ending: _Optional[_Union[Ending, _Mapping]] = ...) -> None: ...
+
+class Ending(_message.Message):
+    __slots__ = ("reason", "stop", "characters", "log_likelihood")
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REASON_UNSPECIFIED: _ClassVar[Ending.Reason]
+        LENGTH: _ClassVar[Ending.Reason]
+        STOP: _ClassVar[Ending.Reason]
+    REASON_UNSPECIFIED: Ending.Reason
+    LENGTH: Ending.Reason
+    STOP: Ending.Reason
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STOP_FIELD_NUMBER: _ClassVar[int]
+    CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_FIELD_NUMBER: _ClassVar[int]
+    reason: Ending.Reason
+    stop: str
+    characters: int
+    log_likelihood: float
+    def __init__(self, reason: _Optional[_Union[Ending.Reason, str]] = ..., stop: _Optional[str] = ..., characters: _Optional[int] = ..., log_likelihood: _Optional[float] = ...) -> None: ...
+
+class ScoreRequest(_message.Message):
+    __slots__ = ("model", "version", "text", "log_probabilities", "replace_unknown", "queue_timeout_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    text: str
+    log_probabilities: bool
+    replace_unknown: bool
+    queue_timeout_ms: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., text: _Optional[str] = ..., log_probabilities: _Optional[bool] = ..., replace_unknown: _Optional[bool] = ..., queue_timeout_ms: _Optional[int] = ...) -> None: ...
+
+class ScoreResponse(_message.Message):
+    __slots__ = ("model", "version", "characters", "log_likelihood", "bits_per_character", "log_probabilities")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHARACTERS_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_FIELD_NUMBER: _ClassVar[int]
+    BITS_PER_CHARACTER_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITIES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    characters: int
+    log_likelihood: float
+    bits_per_character: float
+    log_probabilities: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., characters: _Optional[int] = ..., log_likelihood: _Optional[float] = ..., bits_per_character: _Optional[float] = ..., log_probabilities: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class ListModelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -71,3 +71,25 @@ def stream_async(
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+
+
+def replies(
+    channel: grpc.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+) -> "grpc.UnaryStreamMultiCallable[Any, Response]":
+    """Gives the callable of a method whose responses stream, on a blocking channel."""
+    return channel.unary_stream(
+        f"/{service.full_name}/{method}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=response.FromString,
+    )
+
+
+def replies_async(
+    channel: grpc.aio.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+) -> grpc.aio.UnaryStreamMultiCallable[Any, Response]:
+    """Gives the callable of a method whose responses stream, on an asyncio channel."""
+    return channel.unary_stream(
+        f"/{service.full_name}/{method}",
+        request_serializer=lambda message: message.SerializeToString(),
+        response_deserializer=response.FromString,
+    )

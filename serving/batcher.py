@@ -5,8 +5,6 @@ that a busy loop never leaves the session idle; or, where a run is shorter than 
 """
 
 import asyncio
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +16,7 @@ import numpy as np
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
 from serving.company import Company
+from serving.niceness import give_way
 from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
 from serving.session import Session
@@ -28,8 +27,6 @@ T = TypeVar("T")
 
 # How long requests on the event loop wait for as many as came together before, unless the user says.
 _PATIENCE_MS: Final = 1.0
-# Of the threads that compute; 0 is the event loop's.
-_NICENESS: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +187,7 @@ class Batcher:
 
     def _work(self) -> None:
         """What each thread does: take a batch, run it, hand out its rows; until closed and empty."""
-        _give_way()
+        give_way()
         changed = threading.Condition(self._lock)
         while shares := self._wait_for_batch(changed):
             self._run(shares)
@@ -296,9 +293,3 @@ class Batcher:
             if not share.job.done.done():
                 share.job.done.set_exception(error)
                 self._tally.requests[Outcome.FAILED].inc()
-
-
-def _give_way() -> None:
-    """Lets the event loop go before this thread on a busy core, so that answers and refusals are prompt under load."""
-    if sys.platform == "linux":  # where threads, not only processes, have a niceness
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
-from serving import classifier, detector, footprint, plan, sample
+from serving import classifier, detector, footprint, plan, sample, writer
 from serving.batcher import Batcher, Queueing
+from serving.decode import plan as decode_plan
+from serving.decode.graphs import PREFILL, STEP, Graphs
+from serving.decode.loop import Loop
+from serving.decode.plan import Plan as DecodePlan
 from serving.device import Device
 from serving.metrics import Metrics
 from serving.plan import Plan, Wishes
@@ -29,7 +33,14 @@ class Model:
     """One version of a model: loaded when made, taking calls from `open` to `close`."""
 
     def __init__(
-        self, name: str, version: int, plans: Mapping[str, Plan], read: Artifact | None, pixel_bytes: int = 0
+        self,
+        name: str,
+        version: int,
+        plans: Mapping[str, Plan],
+        read: Artifact | None,
+        *,
+        decode_plan: DecodePlan | None = None,
+        pixel_bytes: int = 0,
     ) -> None:
         self.name = name
         self.version = version
@@ -38,9 +49,13 @@ class Model:
         # None for a bare ONNX file.
         self.artifact = read
         self.sessions = {role: plan.session for role, plan in plans.items()}
+        if decode_plan is not None:
+            self.sessions = {PREFILL: decode_plan.graphs.prefill, STEP: decode_plan.graphs.step}
         self._readers = {role: Reader(plan.session.inputs) for role, plan in plans.items()}
         self._plans = plans
+        self._decode_plan = decode_plan
         self._batchers: dict[str, Batcher] = {}
+        self._loop: Loop | None = None
 
     @property
     def task(self) -> str:
@@ -53,6 +68,14 @@ class Model:
             role: Batcher(plan, queueing, metrics.tally(self.name, self.version, role))
             for role, plan in self._plans.items()
         }
+        if self._decode_plan is not None:
+            self._loop = Loop(self._decode_plan, queueing, metrics.decode_tally(self.name, self.version))
+
+    @property
+    def loop(self) -> Loop:
+        """Gives what reads and writes tokens, where the task is to write."""
+        assert self._loop is not None, "the model writes, and is open"
+        return self._loop
 
     def reader(self, role: str) -> Reader:
         """Gives what reads requests for the graph with that role."""
@@ -63,9 +86,11 @@ class Model:
         return self._batchers[role]
 
     def close(self) -> None:
-        """Ends when all that waits has run."""
+        """Ends when all that waits for a single run has run."""
         for batcher in self._batchers.values():
             batcher.close()
+        if self._loop is not None:
+            self._loop.close()
 
 
 class Catalog:
@@ -156,14 +181,24 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
     name, version = place.parent.name, int(place.name)
     if (place / artifact.MANIFEST).exists():
         read = artifact.read(place)
+        if read.manifest.WhichOneof("task") == "text_generation":
+            return Model(name, version, {}, read, decode_plan=_decode_plan(read, device, wishes))
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
         is_detector = read.manifest.HasField("edge_detection")
         pixel_bytes = footprint.bytes_per_pixel(read.graph_path(MODEL)) if is_detector else 0
-        return Model(name, version, plans, read, pixel_bytes)
+        return Model(name, version, plans, read, pixel_bytes=pixel_bytes)
     session = Session.open(bare_graph(place), device, wishes.run_threads)
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
+
+
+def _decode_plan(read: Artifact, device: Device, wishes: Wishes) -> DecodePlan:
+    roles = [graph.role for graph in read.manifest.graphs]
+    sessions = {role: Session.open(read.graph_path(role), device, wishes.run_threads) for role in roles}
+    _check_task(read, sessions)
+    golden = {role: _checked_golden(read, role, session) for role, session in sessions.items()}
+    return decode_plan.make(Graphs.of(sessions), device, golden, wishes)
 
 
 def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
@@ -188,10 +223,15 @@ def bare_graph(place: Path) -> Path:
 
 def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
     try:
-        if read.manifest.HasField("classification"):
-            classifier.check(read.manifest.classification, sessions)
-        if read.manifest.HasField("edge_detection"):
-            detector.check(read.manifest.edge_detection, sessions)
+        match read.manifest.WhichOneof("task"):
+            case "classification":
+                classifier.check(read.manifest.classification, sessions)
+            case "text_generation":
+                writer.check(read.manifest.text_generation, sessions)
+            case "edge_detection":
+                detector.check(read.manifest.edge_detection, sessions)
+            case _:  # what it has no typed RPC for
+                pass
     except InvalidArtifact as error:
         raise InvalidArtifact(f"{read.folder}: {error}") from error
 

@@ -76,7 +76,7 @@ _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in 
     type=click.IntRange(1),
     default=Wishes.max_batch_size,
     show_default=True,
-    help="Most rows that share a run; which sizes pay is measured at load.",
+    help="Most rows that share a run, texts that are written among them; which sizes pay is measured at load.",
 )
 @click.option(
     "--max-wait-ms",

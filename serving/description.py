@@ -25,6 +25,8 @@ def describe_in_short(model: Model) -> Description:
     description = describe(model)
     if description.manifest.classification.WhichOneof("input") == "text":
         description.manifest.classification.text.ClearField("vocabulary")
+    if model.task == "text_generation":
+        description.manifest.text_generation.ClearField("vocabulary")
     return description
 
 

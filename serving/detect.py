@@ -118,19 +118,21 @@ class Detector:
         tiles = self._tiling.tiles(height, width)
         if len(tiles) == 1:
             return await self._run_tile(image_HWC, tiles[0], wanted, request)
+        tall, wide = self._tiling.padded(height, width)
+        padded_HWC = await self._off_loop(_padded, image_HWC, tall, wide)
         whole: Tensors = {}
         parts = asyncio.Semaphore(self._bounds.parts)
 
         async def add(tile: Tile) -> None:
             async with parts:
-                found = await self._run_tile(image_HWC, tile, wanted, request)
+                found = await self._run_tile(padded_HWC, tile, wanted, request)
             for name, part in found.items():
                 if name not in whole:
-                    whole[name] = np.empty((*part.shape[:-2], height, width), np.float32)
+                    whole[name] = np.empty((*part.shape[:-2], tall, wide), np.float32)
             await self._off_loop(_keep, whole, found, tile)
 
         await _all(add(tile) for tile in tiles)
-        return whole
+        return {name: array[..., :height, :width] for name, array in whole.items()}
 
     async def _run_tile(
         self, image_HWC: Image, tile: Tile, wanted: Sequence[str], request: DetectEdgesRequest
@@ -146,6 +148,12 @@ class Detector:
 
     async def _off_loop(self, function: Callable[..., Made], *arguments: object) -> Made:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
+
+
+def _padded(image_HWC: Image, height: int, width: int) -> Image:
+    """Repeats the last row and column up to a size."""
+    own_height, own_width, _ = image_HWC.shape
+    return np.pad(image_HWC, ((0, height - own_height), (0, width - own_width), (0, 0)), "edge")
 
 
 def _keep(whole: Tensors, found: Tensors, tile: Tile) -> None:

@@ -10,7 +10,8 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from serving.tally import Outcome, Tally
+from serving.decode.graphs import PREFILL, STEP
+from serving.tally import DecodeTally, Outcome, Tally
 
 # The name of the environment variable with the folder that workers share.
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -40,6 +41,16 @@ class Metrics:
         self._run_seconds = Histogram(
             "hondo_run_seconds", "How long a run of a graph took.", _GRAPH, registry=self.registry, buckets=_SECONDS
         )
+        self._running_rows = Gauge(
+            "hondo_running_rows",
+            "Rows that hold a slot of a decode loop.",
+            _GRAPH,
+            registry=self.registry,
+            multiprocess_mode="livesum",
+        )
+        self._tokens = Counter(
+            "hondo_tokens_total", "Tokens that a graph read or wrote.", _GRAPH, registry=self.registry
+        )
 
     def tally(self, model: str, version: int, graph: str) -> Tally:
         """Gives what counts for one graph; all of its series are there from now on, at 0."""
@@ -49,6 +60,21 @@ class Metrics:
             queue_rows=self._queue_rows.labels(*of),
             batch_rows=self._batch_rows.labels(*of),
             run_seconds=self._run_seconds.labels(*of),
+        )
+
+    def decode_tally(self, model: str, version: int) -> DecodeTally:
+        """Gives what counts for a model that writes, likewise."""
+        read, step = (model, str(version), PREFILL), (model, str(version), STEP)
+        return DecodeTally(
+            requests={outcome: self._requests.labels(*step, outcome) for outcome in Outcome},
+            queue_rows=self._queue_rows.labels(*step),
+            running_rows=self._running_rows.labels(*step),
+            step_rows=self._batch_rows.labels(*step),
+            step_seconds=self._run_seconds.labels(*step),
+            read_rows=self._batch_rows.labels(*read),
+            read_seconds=self._run_seconds.labels(*read),
+            read_tokens=self._tokens.labels(*read),
+            written_tokens=self._tokens.labels(*step),
         )
 
 

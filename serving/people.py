@@ -12,15 +12,20 @@ from protos.hondo_pb2 import (
     DetectEdgesRequest,
     DetectEdgesResponse,
     Failure,
+    GenerateRequest,
+    GenerateResponse,
     GetModelRequest,
     GetModelResponse,
     ListModelsRequest,
     ListModelsResponse,
+    ScoreRequest,
+    ScoreResponse,
 )
 from serving.catalog import Catalog, Model
 from serving.classify import Classifier
 from serving.description import describe, describe_in_short
 from serving.detect import Bounds, Detector
+from serving.generate import Writer
 from serving.inputs import field_of, rows_of
 from serving.refusal import Refusal
 from serving.room import Room
@@ -28,6 +33,7 @@ from serving.streams import Streams
 
 _CLASSIFICATION: Final = "classification"
 _EDGE_DETECTION: Final = "edge_detection"
+_TEXT_GENERATION: Final = "text_generation"
 
 
 class HondoService:
@@ -42,6 +48,7 @@ class HondoService:
         self._detectors = {
             model: Detector(model, workers, bounds, room) for model in catalog if model.task == _EDGE_DETECTION
         }
+        self._writers = {model: Writer(model) for model in catalog if model.task == _TEXT_GENERATION}
         self._listed = ListModelsResponse(models=[describe_in_short(model) for model in catalog])
         self._streams = Streams(self._outcome, rows_of)
 
@@ -60,6 +67,14 @@ class HondoService:
     async def detect_edges(self, request: DetectEdgesRequest) -> DetectEdgesResponse:
         """Finds the edges in pictures."""
         return await self._detector(request.model or self._only_detector(), request.version).answer(request)
+
+    def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
+        """Writes on from a prompt."""
+        return self._writer(request.model, request.version).generate(request)
+
+    async def score(self, request: ScoreRequest) -> ScoreResponse:
+        """Says how well a model foretells a text."""
+        return await self._writer(request.model, request.version).score(request)
 
     async def list_models(self, _request: ListModelsRequest) -> ListModelsResponse:
         """Lists what is served."""
@@ -91,6 +106,12 @@ class HondoService:
             raise WrongTask(f"model {name!r} is no edge detector; it {_does(model)}")
         return self._detectors[model]
 
+    def _writer(self, name: str, version: int) -> Writer:
+        model = self._catalog.find(name or self._only_writer(), version)
+        if model.task != _TEXT_GENERATION:
+            raise WrongTask(f"model {name!r} does not write; it {_does(model)}")
+        return self._writers[model]
+
     def _only_one_of(self, field: str) -> str:
         """Gives the name of the classifier that is meant where none is named."""
         taking = [model.name for model, classifier in self._classifiers.items() if classifier.inputs.field == field]
@@ -99,6 +120,10 @@ class HondoService:
     def _only_detector(self) -> str:
         """Gives the name of the edge detector that is meant where none is named."""
         return _only([model.name for model in self._detectors], "edge detector", "edge detectors")
+
+    def _only_writer(self) -> str:
+        """Gives the name of the model that writes that is meant where none is named."""
+        return _only([model.name for model in self._writers], "model that writes", "models that write")
 
 
 def _only(versions: Sequence[str], one: str, several: str) -> str:

@@ -1,7 +1,7 @@
 """One ONNX graph, ready to run on ONNX Runtime: the code that serves, and the code that the export gate runs."""
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,18 @@ class Signature:
         return [side if isinstance(side, int) else -1 for side in self.shape]
 
 
+@dataclass(frozen=True, slots=True)
+class OnDevice:
+    """The first so many numbers of an array where a session computes, in a shape of their own; f32."""
+
+    value: onnxruntime.OrtValue
+    shape: tuple[int, ...]
+
+
+# What a graph's input or output may be bound to.
+Bound = NDArray[np.generic] | OnDevice
+
+
 def in_words(signatures: Sequence[Signature]) -> str:
     """Gives a graph's inputs or outputs in words, for the texts of errors."""
     return ", ".join(f"{signature.name!r} {signature.datatype.name}{signature.wire_shape}" for signature in signatures)
@@ -45,6 +57,7 @@ class Session:
     def __init__(self, path: Path, session: onnxruntime.InferenceSession) -> None:
         self.path = path
         self._session = session
+        self.device = Device.CUDA if CUDA_PROVIDER in session.get_providers() else Device.CPU
         self.inputs = tuple(_signature(node) for node in session.get_inputs())
         self.outputs = tuple(_signature(node) for node in session.get_outputs())
         self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
@@ -78,7 +91,7 @@ class Session:
             # Signed weights are made unsigned first; with VNNI that would take more than half of the speed.
             options.add_session_config_entry("session.x64quantprecision", "1")
         try:
-            session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
+            session = onnxruntime.InferenceSession(path, options, providers=providers(device))
         except Exception as error:  # onnxruntime's exceptions share no base but Exception
             raise InvalidArtifact(f"{path} does not load: {error}") from error
         if device is Device.CUDA and CUDA_PROVIDER not in session.get_providers():
@@ -109,6 +122,31 @@ class Session:
             raise InvalidRequest(f"the graph does not take these tensors: {error}") from error
         return dict(zip(names, arrays, strict=True))
 
+    def bind(self, inputs: Mapping[str, Bound], outputs: Mapping[str, Bound]) -> Callable[[], None]:
+        """Gives what runs the graph on arrays that stay where they are, so that a run makes none.
+
+        Args:
+            inputs: read anew by every run; contiguous, of numbers.
+            outputs: written by every run; of the shapes that these inputs give.
+        """
+        binding, run = self._session.io_binding(), self._session.run_with_iobinding
+        for name, output in outputs.items():
+            binding.bind_output(name, *_place(output))
+        for name, array in inputs.items():
+            binding.bind_input(name, *_place(array))
+        # For a GPU, onnxruntime copies what lies here when it is bound.
+        on_host = {name: array for name, array in inputs.items() if not isinstance(array, OnDevice)}
+        again = on_host if self.device is Device.CUDA else {}
+        kept = (*inputs.values(), *outputs.values())
+
+        def bound() -> None:
+            assert kept, "the arrays live as long as what is bound to them"
+            for name, array in again.items():
+                binding.bind_input(name, *_place(array))
+            run(binding)
+
+        return bound
+
     def _feed(self, name: str, array: NDArray[np.generic]) -> object:
         if self._input_types.get(name) is BF16:
             # Not np.ascontiguousarray, which makes a scalar a vector.
@@ -123,12 +161,20 @@ class Session:
         return [_array(value) for value in self._session.run_with_ort_values(names, values)]
 
 
-def _providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
+def providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
+    """Gives what a session on a device is made with."""
     if device is Device.CUDA:
         # No exhaustive search for kernels at each new shape; no arena that doubles whenever it grows.
         cuda = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
         return [(CUDA_PROVIDER, cuda), CPU_PROVIDER]
     return [CPU_PROVIDER]
+
+
+def _place(bound: Bound) -> tuple[str, int, type, tuple[int, ...], int]:
+    """Gives where something bound lies, as onnxruntime wants it told."""
+    if isinstance(bound, OnDevice):
+        return bound.value.device_name(), 0, np.float32, bound.shape, bound.value.data_ptr()
+    return "cpu", 0, bound.dtype.type, bound.shape, bound.ctypes.data
 
 
 def _signature(node: onnxruntime.NodeArg) -> Signature:

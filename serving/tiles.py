@@ -61,7 +61,7 @@ class Tiling:
 
     Args:
         reach_px: what is farther away has no influence; 0 where everything may have.
-        step_px: parts begin at multiples of it.
+        step_px: parts begin and end at multiples of it.
         most_px: pixels that one run takes.
     """
 
@@ -69,17 +69,27 @@ class Tiling:
     step_px: int
     most_px: int
 
+    def padded(self, height: int, width: int) -> tuple[int, int]:
+        """Gives the size that a picture is brought to: its own, or whole steps where it must be cut.
+
+        Only such pictures' parts say what the whole does; what is added below and to the right repeats the border.
+        """
+        if height * width <= self.most_px or not self.step_px:
+            return height, width
+        return self._up(height), self._up(width)
+
     def tiles(self, height: int, width: int) -> list[Tile]:
-        """Cuts a picture into as few tiles as fit; one where all of it fits.
+        """Cuts a picture, once it is padded, into as few tiles as fit; one where all of it fits.
 
         Raises:
             InvalidImage: it does not fit, and the model cannot answer it in parts, or only in too many.
         """
         if height * width <= self.most_px:
             return [Tile(Span(0, height, 0, height), Span(0, width, 0, width))]
-        text = f"the image has {width} x {height} pixels, one run takes {self.most_px:,}"
+        text = f"the image has {width} x {height} pixels, one run takes {self.most_px:,} (the server's --max-run-mb)"
         if not self.reach_px:
             raise InvalidImage(f"{text}, and this model does not answer in parts: send a smaller one")
+        height, width = self.padded(height, width)
         tall, wide = self._sides(height, width)
         found = [Tile(rows, columns) for rows in self._spans(height, tall) for columns in self._spans(width, wide)]
         work = sum(tile.rows.length * tile.columns.length for tile in found) / (height * width)
@@ -87,37 +97,32 @@ class Tiling:
             raise InvalidImage(f"{text}, and parts would overlap too much: each side reaches {self.reach_px} pixels")
         return found
 
-    @property
-    def _overlap_px(self) -> int:
-        return math.ceil(self.reach_px / self.step_px) * self.step_px
+    def _up(self, pixels: int) -> int:
+        return -(-pixels // self.step_px) * self.step_px
+
+    def _down(self, pixels: int) -> int:
+        return pixels // self.step_px * self.step_px
 
     def _sides(self, height: int, width: int) -> tuple[int, int]:
         """Gives the sides of a tile: as square as the picture allows."""
         side = math.isqrt(self.most_px)
         if height <= side:
-            return height, self._whole_steps(self.most_px // height)
+            return height, self._down(self.most_px // height)
         if width <= side:
-            return self._whole_steps(self.most_px // width), width
-        return self._whole_steps(side), self._whole_steps(side)
-
-    def _whole_steps(self, side: int) -> int:
-        # The last tile of a side is moved back to a multiple of the step, and is longer by up to a step less one.
-        return (side - self.step_px + 1) // self.step_px * self.step_px
+            return self._down(self.most_px // width), width
+        return self._down(side), self._down(side)
 
     def _spans(self, length: int, side: int) -> Iterator[Span]:
-        """Cuts a side into spans of `side` pixels, the last one a little longer; none where they cannot cover it."""
+        """Cuts a length into spans of one side; none where they cannot cover it."""
+        overlap = self._up(self.reach_px)
         if length <= side:
             yield Span(0, length, 0, length)
             return
-        if side <= 2 * self._overlap_px or side < SMALLEST_PX:
+        if side <= 2 * overlap or side < SMALLEST_PX:
             return
-        kept = start = 0
+        start = kept = 0
         while start + side < length:
-            end = start + side - self._overlap_px
+            end = start + side - overlap
             yield Span(start, start + side, kept, end)
-            kept = end
-            last = (length - side) // self.step_px * self.step_px
-            start = min(end - self._overlap_px, last)
-            if start == last:
-                break
+            start, kept = min(end - overlap, length - side), end
         yield Span(start, length, kept, length)

@@ -8,7 +8,7 @@ import grpc
 import hypothesis
 import pytest
 
-from tests.serving import artifacts, edges, graphs, tables, words
+from tests.serving import artifacts, edges, graphs, tables, words, writers
 from tests.serving.process import Process, serving
 
 # Repeatable by default; `pytest --hypothesis-profile=explore` looks for what nobody has found yet.
@@ -28,13 +28,14 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of tiny models: classifiers, one in two versions, an edge detector, bare graphs of each kind."""
+    """A folder of tiny models: classifiers, one in two versions, an edge detector, one that writes, bare graphs."""
     models = tmp_path_factory.mktemp("models")
     artifacts.write_classifier(models, "side", 1)
     artifacts.write_classifier(models, "side", 2)
     words.write_classifier(models)
     tables.write_classifier(models)
     edges.write_detector(models)
+    writers.write_writer(models)
     artifacts.write_two_graphs(models)
     graphs.join(models / "join" / "1" / "model.onnx")
     graphs.add(models / "add" / "1" / "model.onnx")

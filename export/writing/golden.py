@@ -4,7 +4,7 @@ Legend: N batch, T tokens, K tokens a run of "step" writes.
 """
 
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,12 +86,8 @@ def check(read: Artifact, writer: Writer, author: str) -> None:
         inputs, outputs = read.golden(role)
         found = session.run(inputs)
         for name, expected in outputs.items():
-            worst = _worst(found[name], expected)
+            worst = gate.off_state(found[name].astype(np.float64), expected.astype(np.float64))
             if not worst <= (gate.TOLERANCE if expected.dtype.kind == "f" else 0):
                 raise ParityError(
                     f"graph {role!r}, golden samples: {name} differs by up to {worst:.2g} from {author}'s"
                 )
-
-
-def _worst(found: NDArray[Any], expected: NDArray[Any]) -> float:
-    return float(np.abs(found.astype(np.float64) - expected.astype(np.float64)).max())

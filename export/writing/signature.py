@@ -22,7 +22,9 @@ UNIFORM: Final = "uniform"
 LOG_PROBABILITY: Final = "log_probability"
 NEXT_TOKEN: Final = "next_token"  # noqa: S105  likewise
 
-# Tokens that one run of "step" writes: more of them share the cost of a run, but make others wait for longer.
+# Tokens that one run of "step" writes: they share the cost of a run, but make others wait for longer, and those beyond
+# a row's end are lost. Microseconds a token of a 2 x 512 LSTM, two threads, by the serving session, at K 1, 2, 4, 8:
+# 196, 152, 147, 149 at batch 1; 453, 370, 404, 467 at batch 8; no difference at batch 32.
 STEPS: Final = 4
 
 _TIME: Final = "T"

@@ -26,6 +26,7 @@ def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
         "graphs",
         "golden",
         "classification",
+        "text_generation",
         "provenance",
         "text",
         "table",

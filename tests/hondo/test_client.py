@@ -130,7 +130,7 @@ MISTAKES: list[tuple[dict[str, object], str]] = [
     ({"images": "top.png"}, "images takes several"),
     ({"images": Path("top.png")}, "images takes several"),
     ({"texts": "good"}, "texts takes several"),
-    ({"texts": [b"good"]}, "texts: str expected, not bytes"),
+    ({"texts": [b"good"]}, "text: str expected, not bytes"),
     ({"rows": [1.0, 2.0]}, "rows: each is several numbers, here is 1.0 alone"),
     ({"rows": [["a", "b"]]}, "str"),
 ]

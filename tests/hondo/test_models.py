@@ -20,6 +20,7 @@ def test_models_are_listed_for_people(server: Process) -> None:
     assert "  Says on which side a picture is bright.\n  takes pictures, seen at 8 x 8 x 1\n  error 0.25 %" in text
     assert "mood version 1: classification\n  Says whether a text is glad or sad.\n  takes texts, seen up to 8" in text
     assert "  takes rows of 2 numbers: x, y\n" in text
+    assert "writer version 1: text_generation\n  Writes a hash of what it has seen.\n  takes a prompt, from" in text
     assert "  model: image UINT8[?,8,8,1] -> probabilities FP32[?,4]\n" in text
     assert "join version 1: bare ONNX file\n  model: name BYTES[?,2], number INT64[?,2] -> text" in text
 

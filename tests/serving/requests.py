@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 from PIL import Image
 
-from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, EdgeFormat, Row
+from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, EdgeFormat, GenerateRequest, Row
 from protos.inference_pb2 import InferParameter, InferTensorContents, ModelInferRequest
 from tests.hondo.pictures import encode
 from tests.serving import artifacts
@@ -222,6 +222,23 @@ CLASSIFY_REQUESTS: Final = st.builds(
     version=st.one_of(st.integers(0, 3), st.integers(0, 2**32 - 1)),
     top_k=st.one_of(st.integers(0, 5), st.integers(0, 2**32 - 1)),
     priority=st.sampled_from([0, 1, 2, -1]),
+)
+
+GENERATE_REQUESTS: Final = st.builds(
+    GenerateRequest,
+    model=st.one_of(st.sampled_from(["", "writer"]), MODELS),
+    version=st.one_of(st.sampled_from([0, 1]), st.integers(0, 2**32 - 1)),
+    prompt=st.one_of(st.text("abc \n", max_size=9), st.text(max_size=9)),
+    max_characters=st.one_of(st.integers(1, 200), st.integers(1_000_001, 2**32 - 1)),
+    temperature=st.one_of(st.none(), st.floats(0, 2, width=32), st.floats(width=32)),
+    top_k=st.one_of(st.integers(0, 40), st.integers(0, 2**32 - 1)),
+    top_p=st.one_of(st.none(), st.floats(0.125, 1, width=32), st.floats(width=32)),
+    seed=st.one_of(st.none(), st.integers(0, 2**64 - 1)),
+    stop=st.lists(st.one_of(st.text("abc", min_size=1, max_size=3), st.text(max_size=3)), max_size=9),
+    continuations=st.one_of(st.integers(0, 5), st.integers(0, 2**32 - 1)),
+    stream_interval_ms=st.one_of(st.none(), st.integers(0, 5)),
+    log_probabilities=st.booleans(),
+    replace_unknown=st.booleans(),
 )
 
 DETECT_REQUESTS: Final = st.builds(

@@ -1,10 +1,15 @@
+import asyncio
+from collections.abc import AsyncGenerator
+
 import grpc
+import grpc.aio
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 
-from protos.hondo_pb2 import ClassifyRequest
+from protos.hondo_pb2 import ClassifyRequest, GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferRequest, ModelMetadataRequest
-from protos.rpc import HONDO, INFERENCE
+from protos.rpc import HONDO, INFERENCE, replies_async
+from serving import calls
 from tests.serving.asking import PATIENCE_S, call_of, infer, raw, refusal
 from tests.serving.process import Process
 
@@ -89,3 +94,45 @@ def test_message_within_the_limit_is_taken(server: Process) -> None:
     request.model_name = "same_FP32"
     with grpc.insecure_channel(server.address, [("grpc.max_receive_message_length", -1)]) as channel:
         assert infer(channel, request).raw_output_contents == request.raw_input_contents
+
+
+class _Endless:
+    """A service whose streams have no end."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+
+    async def generate(self, _request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
+        try:
+            while True:
+                yield GenerateResponse(model="x" * 10_000)
+        finally:
+            self.left.set()
+
+    def __getattr__(self, _name: str) -> None:
+        """Has all other methods, none of which is called."""
+
+
+async def _read_all(call: grpc.aio.UnaryStreamCall[GenerateRequest, GenerateResponse]) -> None:
+    while await call.read() is not grpc.aio.EOF:
+        pass
+
+
+async def test_reader_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream of which nothing is read for so long ends, as what writes it does, and its reader is told."""
+    monkeypatch.setattr(calls, "_PATIENCE_S", 0.2)
+    service = _Endless()
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((calls.handler(HONDO, service),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        call = replies_async(channel, HONDO, "Generate", GenerateResponse)(GenerateRequest())
+        await call.read()
+        async with asyncio.timeout(PATIENCE_S):
+            await service.left.wait()
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await _read_all(call)
+    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert raised.value.details() == "nothing was read of the responses for 0.2 s"
+    await server.stop(None)

@@ -222,7 +222,10 @@ async def test_a_large_picture_is_refused_where_the_net_has_no_parts(
     (model,) = Catalog.load(tmp_path, Device.CPU)
     bounds = Bounds(images=Limits(), run_bytes=4000 * model.pixel_bytes, message_bytes=2**24, parts=2)
     detector = Detector(model, workers, bounds, Room(10**6))
-    text = "images[0]: the image has 100 x 50 pixels, one run takes 4,000, and this model does not answer in parts"
+    text = (
+        "images[0]: the image has 100 x 50 pixels, one run takes 4,000 (the server's --max-run-mb), and this model "
+        "does not answer in parts"
+    )
     with pytest.raises(Exception, match=re.escape(text)):
         await detector.answer(DetectEdgesRequest(images=[file(edges.picture(50, 100))]))
 

@@ -9,13 +9,28 @@ from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse, ClassifyStreamResponse, DetectEdgesRequest
+from protos.hondo_pb2 import (
+    ClassifyRequest,
+    ClassifyResponse,
+    ClassifyStreamResponse,
+    DetectEdgesRequest,
+    GenerateRequest,
+    GenerateResponse,
+)
 from protos.inference_pb2 import ModelInferRequest
-from protos.rpc import HONDO, INFERENCE, stream
+from protos.rpc import HONDO, INFERENCE, replies, stream
 from tests.serving.artifacts import LABELS
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer
 from tests.serving.process import Process
-from tests.serving.requests import CLASSIFY_REQUESTS, DETECT_REQUESTS, PICTURES, damaged, infer_requests, joined
+from tests.serving.requests import (
+    CLASSIFY_REQUESTS,
+    DETECT_REQUESTS,
+    GENERATE_REQUESTS,
+    PICTURES,
+    damaged,
+    infer_requests,
+    joined,
+)
 from tests.serving.values import packed
 
 # What a caller's mistake may be answered with; above all not INTERNAL, UNKNOWN or, for a hang, DEADLINE_EXCEEDED.
@@ -88,6 +103,19 @@ def test_spoiled_stream_is_answered(channel: grpc.Channel, requests: list[Classi
             assert response.answer.results
 
 
+@given(request=GENERATE_REQUESTS)
+def test_spoiled_generate_request_is_refused(channel: grpc.Channel, request: GenerateRequest) -> None:
+    """However a Generate request is spoiled, it is answered in full or refused as the caller's mistake."""
+    try:
+        responses = list(replies(channel, HONDO, "Generate", GenerateResponse)(request, timeout=PATIENCE_S))
+    except grpc.RpcError as error:
+        check_refusal(error)
+    else:
+        ended = [each.continuation for response in responses for each in response.continued if each.HasField("ending")]
+        assert sorted(ended) == list(range(request.continuations or 1))
+    check_good_requests(channel)
+
+
 @given(
     method=st.sampled_from(METHODS),
     data=st.one_of(
@@ -96,11 +124,15 @@ def test_spoiled_stream_is_answered(channel: grpc.Channel, requests: list[Classi
 )
 def test_damaged_message_is_refused(channel: grpc.Channel, method: MethodDescriptor, data: bytes) -> None:
     """Whatever bytes a method gets, they are answered or refused as the caller's mistake."""
-    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
-        f"/{method.containing_service.full_name}/{method.name}"
-    )
+    path = f"/{method.containing_service.full_name}/{method.name}"
     try:
-        call(data, timeout=PATIENCE_S)
+        if method.server_streaming:
+            at_length: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(path)
+            for _ in at_length(data, timeout=PATIENCE_S):
+                pass
+        else:
+            call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(path)
+            call(data, timeout=PATIENCE_S)
     except grpc.RpcError as error:
         check_refusal(error)
     check_good_requests(channel)

@@ -14,8 +14,9 @@ import grpc
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from hondo.client import Client
 from protos.inference_pb2 import ModelInferRequest
-from tests.serving import graphs
+from tests.serving import graphs, writers
 from tests.serving.asking import PATIENCE_S, infer, raw, refusal
 from tests.serving.process import Process, hondo, serving
 
@@ -115,3 +116,18 @@ def test_taken_port_is_refused(models: Path) -> None:
     assert result.returncode == 1
     assert f"cannot listen on 127.0.0.1:{port} for metrics" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_writing_is_counted(tmp_path: Path) -> None:
+    """Of a model that writes, jobs, rows and tokens are counted, at the graph that they went through."""
+    writers.write_writer(tmp_path / "models")
+    read, step = ({"model": "writer", "version": "1", "graph": graph} for graph in ("prefill", "step"))
+    with serving(tmp_path / "models", tmp_path / "log") as server, Client(server.address) as client:
+        list(client.generate("hello", max_characters=10, continuations=2, seed=1))
+        client.score("hello")
+        series = metrics(server)
+    assert ({**step, "outcome": "answered"}, 2) in series["hondo_requests_total"]
+    assert sorted(series["hondo_tokens_total"], key=str) == sorted([(read, 10), (step, 20)], key=str)
+    assert series["hondo_running_rows"] == series["hondo_queue_rows"] == [(step, 0)]
+    assert (step, 2 * 3) in series["hondo_batch_rows_sum"]
+    assert {labels["graph"] for labels, _ in series["hondo_run_seconds_count"]} == {"prefill", "step"}

@@ -1,0 +1,128 @@
+"""Generate and Score: texts in, texts and their probabilities out, on a model's decode loop."""
+
+import math
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
+
+import numpy as np
+
+from hondo import characters, substitutes
+from hondo.errors import InvalidRequest
+from hondo.text import MAX_CHARACTERS
+from protos.hondo_pb2 import GenerateRequest, GenerateResponse, ScoreRequest, ScoreResponse
+from serving.catalog import Model
+from serving.continuation import Continuation
+from serving.decode.batch import MAX_STOPS
+from serving.decode.job import Job, Tokens
+from serving.writer import TEMPERATURE, TOP_K, TOP_P
+
+_DEFAULT_CHARACTERS: Final = 500
+_MOST_CHARACTERS: Final = 1_000_000
+_MOST_CONTINUATIONS: Final = 32
+_MOST_STOP_CHARACTERS: Final = 100
+_MOST_TEMPERATURE: Final = 100.0
+_DEFAULT_INTERVAL_MS: Final = 50
+# JSON and JavaScript lose the digits of larger ones.
+_SEED_BITS: Final = 53
+
+
+class Writer:
+    """A model whose task is text generation."""
+
+    def __init__(self, model: Model) -> None:
+        assert model.artifact is not None, "a model with a task has a manifest"
+        task = model.artifact.manifest.text_generation
+        self.name = model.name
+        self._model = model
+        self._vocabulary = list(task.vocabulary)
+        self._ids = characters.index(self._vocabulary)
+        self._start = np.array([task.start], np.int64)
+
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
+        """Writes on from a prompt."""
+        job = self._job(request)
+        texts = [
+            Continuation(self._vocabulary, request.stop, log_probabilities=request.log_probabilities)
+            for _ in range(job.rows)
+        ]
+        response = GenerateResponse(
+            model=self.name,
+            version=self._model.version,
+            seed=job.seed,
+            prompt_characters=len(job.tokens_T) - 1,
+        )
+        stream = self._model.loop.begin(job, request.queue_timeout_ms or None)
+        try:
+            while pieces := await stream.take():
+                continued = [texts[piece.row].go_on(piece) for piece in pieces]
+                response.continued.extend(each for each in continued if each is not None)
+                if response.continued:
+                    yield response
+                    response = GenerateResponse()
+        finally:
+            self._model.loop.leave(stream)
+
+    async def score(self, request: ScoreRequest) -> ScoreResponse:
+        """Says how well the model foretells a text."""
+        tokens_T = self._read("text", request.text, replace=request.replace_unknown)
+        if len(tokens_T) == 1:
+            raise InvalidRequest("text: there is no character in it")
+        stream = self._model.loop.begin(Job(tokens_T=tokens_T, rows=0), request.queue_timeout_ms or None)
+        try:
+            (piece,) = await stream.take()
+        finally:
+            self._model.loop.leave(stream)
+        count = len(tokens_T) - 1
+        log_likelihood = float(piece.log_probability_T.sum(dtype=np.float64))
+        return ScoreResponse(
+            model=self.name,
+            version=self._model.version,
+            characters=count,
+            log_likelihood=log_likelihood,
+            bits_per_character=-log_likelihood / (count * math.log(2)),
+            log_probabilities=piece.log_probability_T[1:].tolist() if request.log_probabilities else (),
+        )
+
+    def _job(self, request: GenerateRequest) -> Job:
+        temperature = request.temperature if request.HasField("temperature") else 1.0
+        top_p = request.top_p if request.HasField("top_p") else 1.0
+        interval_ms = request.stream_interval_ms if request.HasField("stream_interval_ms") else _DEFAULT_INTERVAL_MS
+        _check("max_characters", request.max_characters, 0, _MOST_CHARACTERS)
+        _check("continuations", request.continuations, 0, _MOST_CONTINUATIONS)
+        _check("temperature", temperature, 0, _MOST_TEMPERATURE)
+        if not 0 < top_p <= 1:
+            raise InvalidRequest(f"top_p: {top_p:g} came, above 0 and at most 1 expected")
+        return Job(
+            tokens_T=self._read("prompt", request.prompt, replace=request.replace_unknown),
+            rows=request.continuations or 1,
+            limit=request.max_characters or _DEFAULT_CHARACTERS,
+            constants={TEMPERATURE: temperature, TOP_K: request.top_k, TOP_P: top_p},
+            stops=self._stops(request.stop),
+            seed=request.seed if request.HasField("seed") else secrets.randbits(_SEED_BITS),
+            interval_s=interval_ms / 1000,
+        )
+
+    def _read(self, field: str, text: str, *, replace: bool) -> Tokens:
+        """Gives a text's tokens after the one that stands before every text."""
+        if len(text) > MAX_CHARACTERS:
+            raise InvalidRequest(f"{field}: it has {len(text):,} characters, at most {MAX_CHARACTERS:,} are taken")
+        known = substitutes.replaced(text, self._ids) if replace else text
+        return np.concatenate([self._start, self._encode(field, known)])
+
+    def _stops(self, stops: Sequence[str]) -> list[Tokens]:
+        _check("stop", len(stops), 0, MAX_STOPS)
+        for index, stop in enumerate(stops):
+            _check(f"stop[{index}]: its length", len(stop), 1, _MOST_STOP_CHARACTERS)
+        return [self._encode(f"stop[{index}]", stop) for index, stop in enumerate(stops)]
+
+    def _encode(self, field: str, text: str) -> Tokens:
+        try:
+            return characters.encode(text, self._ids)
+        except InvalidRequest as error:
+            raise InvalidRequest(f"{field}: {error}") from error
+
+
+def _check(field: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InvalidRequest(f"{field}: {value:,.7g} came, {least:g} to {most:,.7g} expected")
