@@ -104,7 +104,8 @@ def _relit(image_CPP: Tensor, settings: Crops, generator: Generator) -> Tensor:
     lighter, harder = (2 * torch.rand(2, generator=generator, dtype=torch.float64) - 1).tolist()
     mean = image_CPP.mean()
     relit_CPP: Tensor = (image_CPP - mean) * (1 + settings.contrast * harder) + mean
-    return relit_CPP * (1 + settings.brightness * lighter)
+    relit_CPP *= 1 + settings.brightness * lighter
+    return relit_CPP
 
 
 def _truth(edge_PP: Tensor, drawn_PP: Tensor, inside_PP: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from training.models import hed, hed_lite
 from training.models.efficientnet_lite import EfficientNetLite
@@ -62,7 +62,7 @@ def test_a_part_is_answered_as_within_the_whole(net: HED | HEDLite, step_px: int
     """Cut at a multiple of the step, and as far from the cut as the reach, edges are those of the whole picture."""
     torch.manual_seed(0)
     for layer in (*net.sides, net.fuse if isinstance(net, HED) else net.weigh):
-        nn.init.normal_(layer.weight)  # type: ignore[arg-type]  # a convolution has one
+        nn.init.normal_(layer.get_parameter("weight"))
     cut_px = 3 * step_px
     image_1CHW = torch.randn(1, 3, 32, cut_px + reach_px + 50)
     with torch.inference_mode():
@@ -78,7 +78,7 @@ def test_side_outputs_begin_at_no_edge_and_the_fusion_at_their_mean() -> None:
         assert not HEDLite(8).eval()(torch.rand(1, 3, 32, 32)).any()
         net = HED()
         for value, side in enumerate(net.sides):
-            nn.init.constant_(side.bias, value)  # type: ignore[arg-type]  # a convolution has one
+            nn.init.constant_(side.get_parameter("bias"), value)
         maps_1MHW = net(torch.rand(1, 3, 32, 32))
     assert torch.allclose(maps_1MHW[0, -1], torch.tensor(2.0))
 
@@ -86,10 +86,9 @@ def test_side_outputs_begin_at_no_edge_and_the_fusion_at_their_mean() -> None:
 def test_trunks_take_a_classifiers_weights() -> None:
     """VGG-16's and EfficientNet-Lite0's weights load under the names that their classifiers have."""
     for net, trunk, classifier in (
-        (full := HED(), full.features[28].weight, VGG(16, 2)),
-        (light := HEDLite(8), light.trunk._blocks[14]._project_conv.weight, EfficientNetLite(0, 2)),
+        (full := HED(), full.features[28].get_parameter("weight"), VGG(16, 2)),
+        (light := HEDLite(8), light.trunk._blocks[14].get_parameter("_project_conv.weight"), EfficientNetLite(0, 2)),
     ):
-        assert isinstance(trunk, Tensor)
         weights = {name: torch.full_like(value, 2) for name, value in classifier.state_dict().items()}
         net.load_trunk(weights)
         assert (trunk == 2).all()
