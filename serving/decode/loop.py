@@ -2,9 +2,10 @@
 
 Whose turn it is, is decided on the loop's own thread alone, between two steps; the event loop posts there what it
 wants, and is woken at most once a step. Jobs wait in one line. Its head takes a free slot at once: a job, whose tokens
-are to be read first, or a row that goes on. While rows write, reading takes as long as writing at most. A row that has
-held its slot for some laps goes to the line's end if anybody waits; one whose reader lags gives its slot up, and joins
-the line when the reader has caught up. So every row that waits comes next after a bounded number of steps.
+are to be read first, or a row that goes on. While rows write, reading takes about as long as writing, and goes on after
+some steps at the latest. A row that has held its slot for some laps goes to the line's end if anybody waits; one whose
+reader lags gives its slot up, and joins the line when the reader has caught up. So every row that waits comes next
+after a bounded number of steps.
 """
 
 import asyncio
@@ -30,6 +31,8 @@ from serving.tally import DecodeTally, Outcome
 
 # For how many laps a row keeps its slot while others wait.
 _TURN_LAPS: Final = 4
+# Reading goes on after so many steps at the latest.
+_MOST_STEPS: Final = 32
 # Of the places for reading, those that jobs may have which only read.
 _READ_ONLY: Final = PLACES // 2
 
@@ -57,8 +60,9 @@ class Loop:
         self._outbox: list[tuple[Stream, Row | None, Piece | Exception]] = []
         # When the first of the rows should give away what it has.
         self._due_s = 0.0
-        # How long reading last took, and writing since.
+        # How long reading last took; how long writing took since, and in how many steps.
         self._read_s = self._wrote_s = 0.0
+        self._steps = 0
         self._running_rows = 0
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
@@ -228,7 +232,8 @@ class Loop:
 
     def _read(self) -> bool:
         """Reads a piece of what is to be read, unless it is the writers' turn; says whether any job is done."""
-        if not self._reading.jobs or (self._batch.rows and self._wrote_s < self._read_s):
+        is_writers_turn = self._batch.rows and self._wrote_s < self._read_s and self._steps < _MOST_STEPS
+        if not self._reading.jobs or is_writers_turn:
             return False
         began_s = time.perf_counter()
         rows, before = len(self._reading.jobs), self._reading.tokens_read
@@ -238,7 +243,7 @@ class Loop:
             for each in list(self._reading.jobs):
                 self._fail(each.job, error)
             return False
-        self._read_s, self._wrote_s = time.perf_counter() - began_s, 0.0
+        self._read_s, self._wrote_s, self._steps = time.perf_counter() - began_s, 0.0, 0
         if self._reading.tokens_read > before:
             self._tally.read_rows.observe(rows)
             self._tally.read_seconds.observe(self._read_s)
@@ -269,6 +274,7 @@ class Loop:
             return
         took_s = time.perf_counter() - began_s
         self._wrote_s += took_s
+        self._steps += 1
         self._tally.step_rows.observe(rows)
         self._tally.step_seconds.observe(took_s)
         now_s = time.monotonic()
