@@ -33,7 +33,7 @@ _TEMPERATURE: Final = 0.8
 _SEED: Final = 1
 # Of the comparison of two precisions' speed.
 _BATCH: Final = 32
-_ROUNDS: Final = 9
+_ROUNDS: Final = 60
 
 Models = Mapping[str, onnx.ModelProto]
 
@@ -143,8 +143,11 @@ def _halve(
 def _ratios(full: Writer, lowered: Writer) -> Iterator[float]:
     for writer in (full, lowered):
         _seconds(writer)  # the first run at a size plans its memory
-    for _ in range(_ROUNDS):
-        yield _seconds(full) / _seconds(lowered)
+    for number in range(_ROUNDS):
+        # Whoever came second begins the next round.
+        order = (full, lowered) if number % 2 else (lowered, full)
+        taken = {writer: _seconds(writer) for writer in order}
+        yield taken[full] / taken[lowered]
 
 
 def _seconds(writer: Writer) -> float:
