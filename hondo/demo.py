@@ -7,16 +7,23 @@ from typing import Final
 
 import click
 
+from hondo import maps
 from hondo.classify import shown_labels
 from hondo.client import Client
 from hondo.drawing import strip
 from hondo.images import SUFFIXES, decode
 from hondo.process import serving
+from protos.hondo_pb2 import EdgeFormat
 
 _DIGITS: Final = "lenet5"
 _PHOTOS: Final = "efficientnet-lite0"
 _QUESTIONS: Final = "textcnn-trec"
 _QUESTION: Final = "Who wrote War and Peace?"
+_EDGES: Final = "hed-lite"
+_WRITER: Final = "shakespeare"
+_PROMPT: Final = "ROMEO:"
+_CHARACTERS: Final = 240
+_TEMPERATURE: Final = 0.6
 
 
 @click.command()
@@ -27,7 +34,14 @@ _QUESTION: Final = "Who wrote War and Peace?"
     show_default=True,
     help="Folder of the released models.",
 )
-def demo(*, models: Path) -> None:
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    default=Path("runs/demo"),
+    show_default=True,
+    help="Folder for the map of edges.",
+)
+def demo(*, models: Path, into: Path) -> None:
     """Serve the released models, ask them about real pictures through the client, stop the server."""
     click.echo(f"$ hondo serve {models} &")
     started_s = time.monotonic()
@@ -39,6 +53,8 @@ def demo(*, models: Path) -> None:
         with Client(server) as client:
             _show_photos(client, photos)
             _show_question(client)
+            _show_edges(client, photos[0], into / f"{photos[0].stem}-edges.png")
+            _show_writing(client)
     click.echo("\nThe server was stopped. Next: `make tour` trains, exports and serves a model of your own.")
 
 
@@ -54,6 +70,22 @@ def _show_photos(client: Client, photos: Sequence[Path]) -> None:
 def _show_question(client: Client) -> None:
     answer = client.classify(texts=[_QUESTION], model=_QUESTIONS, top_k=3)
     click.echo(f'\n$ hondo classify --text "{_QUESTION}"\n  {shown_labels(answer.results[0].labels)}')
+
+
+def _show_edges(client: Client, photo: Path, place: Path) -> None:
+    (found,) = client.detect_edges([photo], model=_EDGES, bits=8)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(maps.encode(found.edges_HW, EdgeFormat.PNG_8))
+    click.echo(f"\n$ hondo edges --model {_EDGES} {photo} -o {place}\n  {photo} -> {place}")
+
+
+def _show_writing(client: Client) -> None:
+    settings = f"--max-characters {_CHARACTERS} --temperature {_TEMPERATURE}"
+    click.echo(f'\n$ hondo generate --model {_WRITER} --prompt "{_PROMPT}" {settings}')
+    click.echo(_PROMPT, nl=False)
+    for piece in client.generate(_PROMPT, model=_WRITER, max_characters=_CHARACTERS, temperature=_TEMPERATURE):
+        click.echo(piece.text, nl=False)
+    click.echo()
 
 
 def show_digits(server: str, pictures: Sequence[Path], model: str) -> None:

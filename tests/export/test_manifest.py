@@ -26,6 +26,8 @@ def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
         "graphs",
         "golden",
         "classification",
+        "edge_detection",
+        "image_filter",
         "text_generation",
         "provenance",
         "text",
