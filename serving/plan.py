@@ -86,7 +86,8 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
         if device is Device.CPU and wishes.threads is None and wishes.instances is None and threads > 1:
             # Rows side by side on a thread each serve more than one after another on all: nothing is handed over.
             wide, session, threads = session, Session.open(session.path, device, 1), 1
-            alone = wide if _is_worth(wide, session, sample) else None
+            # The sample's size says nothing of what all cores save where requests choose the size.
+            alone = wide if not _is_sized(session) or _is_worth(wide, session, sample) else None
         row_numbers = None if _is_sized(session) else sum(array.size for array in sample(1).values())
         sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size, row_numbers)
         if alone is not None:

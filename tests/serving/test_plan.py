@@ -42,6 +42,16 @@ def test_graphs_that_mix_rows_never_share_runs(tmp_path: Path) -> None:
     assert planned(path).sizes is None
 
 
+def test_rows_of_any_size_may_have_all_cores(tmp_path: Path) -> None:
+    """That a second core saves nothing on a small sample says nothing of large rows: they may have all cores."""
+    session = Session.open(graphs.same(tmp_path / "model.onnx", "FP32", ["n", "side"]))
+    small = sample.from_golden({"x": np.zeros((2, 3), np.float32)})
+    made = plan.make(session, Device.CPU, small, Wishes(cores=2), proved=True)
+    assert made.sizes is not None
+    assert made.alone is session
+    assert made.instances == 2
+
+
 def test_graphs_with_a_fixed_first_axis_run_alone(tmp_path: Path) -> None:
     """Nothing can be put beside a row where there is room for one only."""
     assert planned(graphs.same(tmp_path / "fixed.onnx", "FP32", [1, 3])).sizes is None
