@@ -16,10 +16,9 @@ from protos.manifest_pb2 import Classification
 from training.augment import WordDropout, augment
 from training.inputs import Characters, Image, Table, Text, front
 from training.losses import loss, widened
-from training.optimizers import optimizer
 from training.pixels import Pixels
 from training.recipe import LimitsNorms, Recipe
-from training.schedules import scheduler
+from training.schedules import stepped
 from training.seeds import seed_at
 
 # Names of what is logged.
@@ -101,11 +100,8 @@ class Classifier(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Gives the recipe's optimiser and its schedule over the whole run."""
-        settings = self._recipe.optimizer
-        made = optimizer(settings, self.net.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        rates = scheduler(self._recipe.schedule, made, steps, cycle_momentum=settings.has_momentum)
-        return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+        recipe, steps = self._recipe, self.trainer.estimated_stepping_batches
+        return stepped(recipe.schedule, recipe.optimizer, self.net.parameters(), steps)
 
 
 def _augmentation(recipe: Recipe) -> nn.Module:

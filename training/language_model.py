@@ -14,9 +14,8 @@ from torch.nn import functional
 from protos.manifest_pb2 import TextGeneration
 from training.classifier import TRAIN_LOSS, VALIDATION_LOSS
 from training.models.recurrent import Recurrent, State
-from training.optimizers import optimizer
 from training.recipe import Recipe
-from training.schedules import scheduler
+from training.schedules import stepped
 from training.seeds import seed_at
 
 
@@ -66,8 +65,5 @@ class LanguageModel(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Gives the recipe's optimiser and its schedule over the whole run."""
-        settings = self._recipe.optimizer
-        made = optimizer(settings, self.net.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        rates = scheduler(self._recipe.schedule, made, steps, cycle_momentum=settings.has_momentum)
-        return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+        recipe, steps = self._recipe, self.trainer.estimated_stepping_batches
+        return stepped(recipe.schedule, recipe.optimizer, self.net.parameters(), steps)

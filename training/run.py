@@ -11,22 +11,19 @@
 Legend: N examples, H height, W width, C channels, T words, F columns, K classes.
 """
 
-import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from zipfile import BadZipFile
 
 import numpy as np
-from google.protobuf import json_format
 from numpy.typing import NDArray
 from torch import nn
 
 from hondo.errors import InvalidArtifact, MissingData, WrongTask
 from protos.manifest_pb2 import Classification, DataSource, Score
-from training import checkpoint, inputs, review, testtime
+from training import checkpoint, inputs, results, review, testtime
 from training.answers import Answers, judge, probabilities
 from training.checkpoint import Checkpoint
 from training.data.dataset import Examples, PictureFiles, Pictures, Raw
@@ -172,12 +169,7 @@ def read_results(folder: Path) -> Results:
     Raises:
         InvalidArtifact: the file is missing or damaged.
     """
-    try:
-        plain = json.loads((folder / RESULTS).read_text("utf-8"))
-        scores = tuple(json_format.ParseDict(score, Score()) for score in plain["scores"])
-        return Results(**{**plain, "scores": scores})
-    except (OSError, ValueError, KeyError, TypeError, json_format.ParseError) as error:
-        raise InvalidArtifact(f"{folder / RESULTS} cannot be read: {error}") from error
+    return results.read(folder / RESULTS, Results)
 
 
 def read_review(folder: Path, loaded: Run) -> Review:
@@ -205,7 +197,7 @@ def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
     front, net = _modules(saved)
     answered = judge(probabilities(front, net, test.inputs), test.labels_N)
     assert saved.validation_error_percent is not None, "a classifier's checkpoints have it"
-    results = Results(
+    made = Results(
         best_epoch=saved.epoch,
         validation_error_percent=saved.validation_error_percent,
         scores=(_error(saved, "error", answered), *_more_scores(saved, front, net, raw)),
@@ -214,17 +206,8 @@ def finish(folder: Path, test: Examples, raw: Raw, seconds: float) -> Results:
     samples = test.take(np.arange(min(_SAMPLE_COUNT, len(test))))
     review.review(answered, test).save(folder / _ANSWERS)
     np.savez_compressed(folder / _SAMPLES, inputs=samples.inputs, labels_N=samples.labels_N)
-    (folder / RESULTS).write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
-    return results
-
-
-def _plain(results: Results) -> Mapping[str, Any]:
-    return {
-        "best_epoch": results.best_epoch,
-        "validation_error_percent": results.validation_error_percent,
-        "scores": [json_format.MessageToDict(score) for score in results.scores],
-        "seconds": results.seconds,
-    }
+    results.write(folder / RESULTS, made)
+    return made
 
 
 def _error(saved: Checkpoint, metric: str, answered: Answers) -> Score:

@@ -1,9 +1,12 @@
 """How the learning rate goes over a run, by torch's schedulers, step by step."""
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, assert_never
 
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from pydantic import Field
 from pydantic.dataclasses import dataclass
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import (
     ConstantLR,
@@ -15,6 +18,7 @@ from torch.optim.lr_scheduler import (
     SequentialLR,
 )
 
+from training import optimizers
 from training.inputs import STRICT
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -67,3 +71,19 @@ def _after_warmup(settings: Schedule, optimizer: Optimizer, steps: int, warmup: 
             raise AssertionError("it warms up by itself")
         case _:
             assert_never(settings.kind)
+
+
+def stepped(
+    settings: Schedule, of: optimizers.Optimizer, parameters: Iterable[nn.Parameter], steps: int | float
+) -> OptimizerLRSchedulerConfig:
+    """Gives an optimiser and its schedule, moved step by step, as Lightning takes them.
+
+    Args:
+        settings: the schedule's.
+        of: the optimiser's.
+        parameters: what is trained.
+        steps: of the whole run.
+    """
+    made = optimizers.optimizer(of, parameters)
+    rates = scheduler(settings, made, int(steps), cycle_momentum=of.has_momentum)
+    return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}

@@ -6,23 +6,20 @@
 Legend: N batch, T tokens.
 """
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from zipfile import BadZipFile
 
 import numpy as np
 import torch
-from google.protobuf import json_format
 from numpy.typing import NDArray
 from torch.nn import functional
 
 from hondo.errors import InvalidArtifact
 from protos.manifest_pb2 import DataSource, Score, TextGeneration
-from training import checkpoint, run
+from training import checkpoint, results, run
 from training.checkpoint import Checkpoint
 from training.data.corpus import Corpus
 from training.models.recurrent import Recurrent
@@ -119,13 +116,7 @@ def read_results(folder: Path) -> TextResults:
     Raises:
         InvalidArtifact: the file is missing or damaged.
     """
-    path = folder / run.RESULTS
-    try:
-        plain = json.loads(path.read_text("utf-8"))
-        scores = tuple(json_format.ParseDict(score, Score()) for score in plain["scores"])
-        return TextResults(**{**plain, "scores": scores})
-    except (OSError, ValueError, KeyError, TypeError, json_format.ParseError) as error:
-        raise InvalidArtifact(f"{path} cannot be read: {error}") from error
+    return results.read(folder / run.RESULTS, TextResults)
 
 
 def finish(folder: Path, corpus: Corpus, seconds: float) -> TextResults:
@@ -139,19 +130,11 @@ def finish(folder: Path, corpus: Corpus, seconds: float) -> TextResults:
     saved = checkpoint.read(run.checkpoint_path(folder, run.BEST))
     nats = loss(_net(saved), corpus.validation_T)
     scores = loss_scores(nats, f"{corpus.source.name}, its last characters", len(corpus.validation_T) - 1)
-    results = TextResults(best_epoch=saved.epoch, scores=scores, seconds=seconds)
+    made = TextResults(best_epoch=saved.epoch, scores=scores, seconds=seconds)
     # Token ids beyond 65,535 are those of no alphabet.
     np.savez_compressed(folder / run.TEXT, text_T=corpus.validation_T.astype(np.uint16))
-    (folder / run.RESULTS).write_text(json.dumps(_plain(results), indent=2) + "\n", "utf-8")
-    return results
-
-
-def _plain(results: TextResults) -> Mapping[str, Any]:
-    return {
-        "best_epoch": results.best_epoch,
-        "scores": [json_format.MessageToDict(score) for score in results.scores],
-        "seconds": results.seconds,
-    }
+    results.write(folder / run.RESULTS, made)
+    return made
 
 
 @torch.inference_mode()

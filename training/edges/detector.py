@@ -12,9 +12,8 @@ from training.classifier import TRAIN_LOSS, VALIDATION_LOSS
 from training.edges.loss import balanced_cross_entropy
 from training.edges.recipe import EdgeRecipe
 from training.edges.score import PixelScore
-from training.optimizers import optimizer
 from training.pixels import Pixels
-from training.schedules import scheduler
+from training.schedules import stepped
 from training.seeds import seed_at
 
 # Percent; see `PixelScore`.
@@ -64,8 +63,5 @@ class Detector(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Gives the recipe's optimiser and its schedule over the whole run."""
-        settings = self._recipe.optimizer
-        made = optimizer(settings, self.net.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        rates = scheduler(self._recipe.schedule, made, steps, cycle_momentum=settings.has_momentum)
-        return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+        recipe, steps = self._recipe, self.trainer.estimated_stepping_batches
+        return stepped(recipe.schedule, recipe.optimizer, self.net.parameters(), steps)

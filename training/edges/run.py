@@ -6,7 +6,6 @@
 Legend: A annotators, C channels, H height, W width.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from hondo.artifact import Tensors
 from hondo.errors import InvalidArtifact
 from protos.manifest_pb2 import DataSource, Score
-from training import checkpoint, recipe, run
+from training import checkpoint, recipe, results, run
 from training.data.bsds500 import Drawn
 from training.edges.recipe import EdgeRecipe
 from training.pixels import Pixels
@@ -149,20 +148,19 @@ def trained(folder: Path) -> EdgeRun:
     return _loaded(*checkpoint.read_plain(run.checkpoint_path(folder, run.LAST)), scores=())
 
 
-def finish(folder: Path, test: Sequence[Drawn], results: EdgeResults) -> None:
+def finish(folder: Path, test: Sequence[Drawn], went: EdgeResults) -> None:
     """Makes the folder complete.
 
     Args:
         folder: has the last checkpoint.
         test: pictures that the training never saw.
-        results: how it went.
+        went: how it went.
     """
     kept = test[:: max(1, len(test) // _KEPT)][:_KEPT]
     arrays: Tensors = {f"{drawn.name}/image_HWC": drawn.image_HWC for drawn in kept}
     arrays |= {f"{drawn.name}/boundaries_AHW": drawn.boundaries_AHW for drawn in kept}
     np.savez_compressed(folder / run.DRAWN, allow_pickle=False, **arrays)
-    plain = {"scores": [json_format.MessageToDict(score) for score in results.scores], "seconds": results.seconds}
-    (folder / run.RESULTS).write_text(json.dumps(plain, indent=2) + "\n", "utf-8")
+    results.write(folder / run.RESULTS, went)
 
 
 def read_results(folder: Path) -> EdgeResults:
@@ -171,13 +169,7 @@ def read_results(folder: Path) -> EdgeResults:
     Raises:
         InvalidArtifact: the file is missing or damaged.
     """
-    path = folder / run.RESULTS
-    try:
-        plain = json.loads(path.read_text("utf-8"))
-        scores = tuple(json_format.ParseDict(score, Score()) for score in plain["scores"])
-        return EdgeResults(scores=scores, seconds=plain["seconds"])
-    except (OSError, ValueError, KeyError, TypeError, json_format.ParseError) as error:
-        raise InvalidArtifact(f"{path} cannot be read: {error}") from error
+    return results.read(folder / run.RESULTS, EdgeResults)
 
 
 def read_drawn(folder: Path) -> list[Drawn]:
