@@ -24,19 +24,20 @@ def text(manifest: Manifest, candidate: Candidate, parity: Mapping[int, float]) 
     """
     task, made = manifest.classification, manifest.provenance
     sections = {
-        f"# {manifest.name}": f"{manifest.summary}\n\n{_overview(manifest)}",
+        f"# {manifest.name}": f"{manifest.summary}\n\n{overview(manifest)}",
         "## Ask it": f"```sh\nhondo serve models\nhondo classify --model {manifest.name} {_example(task)}\n```",
         "## Input and output": _tensors(task),
-        "## Scores": _scores(manifest.scores),
-        "## Data": "\n".join(_data(source) for source in made.data) or "What the weights were trained on was not told.",
-        **({"## Weights": _weights(made)} if made.HasField("weights") else {"## Training": _training(made)}),
+        "## Scores": scores(manifest.scores),
+        "## Data": "\n".join(data(source) for source in made.data) or "What the weights were trained on was not told.",
+        **({"## Weights": _weights(made)} if made.HasField("weights") else {"## Training": training(made)}),
         "## Proof": _proof(candidate, parity),
         **({"## Precision": _precision(manifest.precision)} if manifest.HasField("precision") else {}),
     }
     return "\n\n".join(f"{heading}\n\n{body}" for heading, body in sections.items()) + "\n"
 
 
-def _overview(manifest: Manifest) -> str:
+def overview(manifest: Manifest) -> str:
+    """Gives the table of a model's main facts."""
     made = manifest.provenance
     rows = [
         ("Version", str(manifest.version)),
@@ -45,7 +46,7 @@ def _overview(manifest: Manifest) -> str:
         ("Exported", made.created_at),
         ("Code", f"commit `{made.git_commit}`" if made.git_commit else "outside git"),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
 
 
 def _example(task: Classification) -> str:
@@ -102,7 +103,8 @@ def _rule(image: ImageInput) -> str:
     return f"{image.height} pixels high and {image.width} wide, {colour}: {how} ({kernel})."
 
 
-def _scores(scores: Iterable[Score]) -> str:
+def scores(measured: Iterable[Score]) -> str:
+    """Gives the table of what was measured."""
     rows = [
         (
             score.metric,
@@ -110,16 +112,18 @@ def _scores(scores: Iterable[Score]) -> str:
             score.data,
             f"{score.samples:,}",
         )
-        for score in scores
+        for score in measured
     ]
-    return _table(("What", "Value", "On", "Examples"), rows) if rows else "None were measured."
+    return table(("What", "Value", "On", "Examples"), rows) if rows else "None were measured."
 
 
-def _data(source: DataSource) -> str:
+def data(source: DataSource) -> str:
+    """Gives the line of a data set."""
     return f"- **{source.name}**, from {source.origin}. Terms: {source.terms}"
 
 
-def _training(made: Provenance) -> str:
+def training(made: Provenance) -> str:
+    """Says how the weights were trained."""
     return f"Seed {made.seed}, with {_versions(made)}.\n\n{_settings(made)}"
 
 
@@ -158,7 +162,8 @@ def _precision(precision: Precision) -> str:
     )
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Gives a table in Markdown."""
     return "\n".join(_row(cells) for cells in (heads, ["---"] * len(heads), *rows))
 
 

@@ -139,11 +139,12 @@ def _reason(error: InvalidRequest | OSError) -> str:
 
 def _line(each: Asked, answer: Answer[Any], width: int) -> str:
     shown = each.shown if len(each.shown) <= width else f"{each.shown[: width - 1]}…"
-    return f"{shown:{width}}  {'   '.join(_label(label) for label in answer.labels)}"
+    return f"{shown:{width}}  {shown_labels(answer.labels)}"
 
 
-def _label(label: Label) -> str:
-    return f"{label.name} {label.probability:7.2%}"
+def shown_labels(labels: Iterable[Label]) -> str:
+    """Gives labels with their probabilities as a line of text."""
+    return "   ".join(f"{label.name} {label.probability:7.2%}" for label in labels)
 
 
 def _json(each: Asked, answer: Answer[Any]) -> str:

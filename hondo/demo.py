@@ -3,13 +3,20 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
+from hondo.classify import shown_labels
 from hondo.client import Client
 from hondo.drawing import strip
 from hondo.images import SUFFIXES, decode
 from hondo.process import serving
+
+_DIGITS: Final = "lenet5"
+_PHOTOS: Final = "efficientnet-lite0"
+_QUESTIONS: Final = "textcnn-trec"
+_QUESTION: Final = "Who wrote War and Peace?"
 
 
 @click.command()
@@ -26,10 +33,27 @@ def demo(*, models: Path) -> None:
     started_s = time.monotonic()
     with serving(models) as server:
         click.echo(f"  ready on {server} after {time.monotonic() - started_s:.1f} s\n")
-        samples = models / "lenet5" / "samples"
-        click.echo(f"$ hondo classify {samples}")
-        show_digits(server, sorted(path for path in samples.iterdir() if path.suffix in SUFFIXES), "lenet5")
+        digits, photos = _samples(models, _DIGITS), _samples(models, _PHOTOS)
+        click.echo(f"$ hondo classify --model {_DIGITS} {digits[0].parent}")
+        show_digits(server, digits, _DIGITS)
+        with Client(server) as client:
+            _show_photos(client, photos)
+            _show_question(client)
     click.echo("\nThe server was stopped. Next: `make tour` trains, exports and serves a model of your own.")
+
+
+def _samples(models: Path, name: str) -> list[Path]:
+    return sorted(path for path in (models / name / "samples").iterdir() if path.suffix in SUFFIXES)
+
+
+def _show_photos(client: Client, photos: Sequence[Path]) -> None:
+    for path, result in zip(photos, client.classify(photos, model=_PHOTOS, top_k=3).results, strict=True):
+        click.echo(f"\n$ hondo classify --model {_PHOTOS} {path}\n  {shown_labels(result.labels)}")
+
+
+def _show_question(client: Client) -> None:
+    answer = client.classify(texts=[_QUESTION], model=_QUESTIONS, top_k=3)
+    click.echo(f'\n$ hondo classify --text "{_QUESTION}"\n  {shown_labels(answer.results[0].labels)}')
 
 
 def show_digits(server: str, pictures: Sequence[Path], model: str) -> None:

@@ -174,6 +174,12 @@ def fit(image: Image.Image, spec: ImageInput) -> NDArray[np.uint8]:
     return np.asarray(scaled).reshape(spec.height, spec.width, spec.channels)
 
 
+def whole(image: Image.Image, channels: int) -> NDArray[np.uint8]:
+    """Gives a picture, mode L or RGB, as it is: image_HWC, u8, in grey (1 channel) or colour (3)."""
+    image = _as(image, _MODES[channels])
+    return np.asarray(image).reshape(image.height, image.width, channels)
+
+
 def _center_crop(image: Image.Image, spec: ImageInput) -> Image.Image:
     """Scales the shorter side, then cuts out the centre; only the centre is computed, however long the picture is."""
     scale = spec.shorter_side / min(image.size)

@@ -1,13 +1,18 @@
 """`hondo models`: what a server serves."""
 
 from textwrap import shorten
+from typing import Final
 
 import click
 from google.protobuf import json_format
 
 from hondo.client import DEFAULT_SERVER, Client
 from protos.hondo_pb2 import Model, TensorSignature
-from protos.manifest_pb2 import Classification
+from protos.manifest_pb2 import Classification, Manifest
+
+# By the channels that a graph takes.
+_COLOURS: Final = {1: "in grey", 3: "in colour"}
+_UNKNOWN: Final = "what its tensors say"
 
 
 @click.command()
@@ -24,14 +29,14 @@ def _describe(model: Model) -> str:
     lines = [f"{model.name} version {model.version}: {model.task or 'bare ONNX file'}"]
     if model.HasField("manifest"):
         lines.append(f"  {model.manifest.summary}")
-        lines.append(f"  takes {_takes(model.manifest.classification)}")
-        lines += [f"  {score.metric} {score.value:g} {score.unit} on {score.data}" for score in model.manifest.scores]
+        lines.append(f"  takes {_takes(model.manifest)}")
+        lines += [f"  {score.metric} {score.value:.4g} {score.unit} on {score.data}" for score in model.manifest.scores]
     if model.manifest.HasField("precision"):
         precision = model.manifest.precision
         lines.append(
             f"  {precision.name}: {precision.speed_ratio:.1f} times fp32's speed at batch {precision.batch} on "
-            f"{precision.machine}; {precision.lowered.metric} {precision.lowered.value:g} {precision.lowered.unit}, "
-            f"fp32's {precision.full.value:g} {precision.full.unit}"
+            f"{precision.machine}; {precision.lowered.metric} {precision.lowered.value:.3g} {precision.lowered.unit}, "
+            f"fp32's {precision.full.value:.3g} {precision.full.unit}"
         )
     for graph in model.graphs:
         inputs = ", ".join(_tensor(tensor) for tensor in graph.inputs)
@@ -40,7 +45,19 @@ def _describe(model: Model) -> str:
     return "\n".join(lines)
 
 
-def _takes(task: Classification) -> str:
+def _takes(manifest: Manifest) -> str:
+    match manifest.WhichOneof("task"):
+        case "classification":
+            return _classifies(manifest.classification)
+        case "edge_detection":
+            return f"pictures of any size, seen {_COLOURS[manifest.edge_detection.channels]}"
+        case "image_filter":
+            return f"pictures of any size, seen {_COLOURS[manifest.image_filter.channels]}"
+        case _:
+            return _UNKNOWN
+
+
+def _classifies(task: Classification) -> str:
     match task.WhichOneof("input"):
         case "image":
             return f"pictures, seen at {task.image.height} x {task.image.width} x {task.image.channels}"
@@ -50,7 +67,7 @@ def _takes(task: Classification) -> str:
             columns = ", ".join(task.table.columns)
             return f"rows of {len(task.table.columns)} numbers: {shorten(columns, 100, placeholder=' ...')}"
         case _:
-            return "what its tensors say"
+            return _UNKNOWN
 
 
 def _tensor(tensor: TensorSignature) -> str:

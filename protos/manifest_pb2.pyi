@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("name", "version", "summary", "graphs", "golden", "weights", "classification", "text_generation", "provenance", "scores", "precision")
+    __slots__ = ("name", "version", "summary", "graphs", "golden", "weights", "classification", "edge_detection", "text_generation", "image_filter", "provenance", "scores", "precision")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -16,7 +16,9 @@ class Manifest(_message.Message):
     GOLDEN_FIELD_NUMBER: _ClassVar[int]
     WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
+    EDGE_DETECTION_FIELD_NUMBER: _ClassVar[int]
     TEXT_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FILTER_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
     PRECISION_FIELD_NUMBER: _ClassVar[int]
@@ -27,11 +29,13 @@ class Manifest(_message.Message):
     golden: File
     weights: File
     classification: Classification
+    edge_detection: EdgeDetection
     text_generation: TextGeneration
+    image_filter: ImageFilter
     provenance: Provenance
     scores: _containers.RepeatedCompositeFieldContainer[Score]
     precision: Precision
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., weights: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., text_generation: _Optional[_Union[TextGeneration, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., weights: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., edge_detection: _Optional[_Union[EdgeDetection, _Mapping]] = ..., text_generation: _Optional[_Union[TextGeneration, _Mapping]] = ..., image_filter: _Optional[_Union[ImageFilter, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class Graph(_message.Message):
     __slots__ = ("role", "file")
@@ -68,6 +72,22 @@ class TextGeneration(_message.Message):
     vocabulary: _containers.RepeatedScalarFieldContainer[str]
     start: int
     def __init__(self, vocabulary: _Optional[_Iterable[str]] = ..., start: _Optional[int] = ...) -> None: ...
+
+class EdgeDetection(_message.Message):
+    __slots__ = ("channels", "reach_px", "step_px")
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    REACH_PX_FIELD_NUMBER: _ClassVar[int]
+    STEP_PX_FIELD_NUMBER: _ClassVar[int]
+    channels: int
+    reach_px: int
+    step_px: int
+    def __init__(self, channels: _Optional[int] = ..., reach_px: _Optional[int] = ..., step_px: _Optional[int] = ...) -> None: ...
+
+class ImageFilter(_message.Message):
+    __slots__ = ("channels",)
+    CHANNELS_FIELD_NUMBER: _ClassVar[int]
+    channels: int
+    def __init__(self, channels: _Optional[int] = ...) -> None: ...
 
 class TextInput(_message.Message):
     __slots__ = ("tokenizer", "vocabulary", "length")

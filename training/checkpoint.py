@@ -53,18 +53,25 @@ def _from_plain(plain: Mapping[str, Any]) -> Facts:
 
 
 class Explain(Callback):
-    """Writes the facts into every checkpoint, with the epoch and its score."""
+    """Writes what a run was started with into every checkpoint, with the epoch and its score.
 
-    def __init__(self, facts: Facts) -> None:
-        self._facts = facts
+    Args:
+        plain: JSON types.
+        scores: the names under which they are logged; those that are, are written.
+    """
+
+    def __init__(self, plain: Mapping[str, Any], *scores: str) -> None:
+        self._plain = plain
+        self._scores = scores
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Adds the facts."""
         figures = trainer.callback_metrics
-        checkpoint[_KEY] = self._facts.plain() | {
+        checkpoint[_KEY] = {
+            **self._plain,
             "library_versions": {name: metadata.version(name) for name in _LIBRARIES},
             "epoch": trainer.current_epoch + 1,
-            **{name: figures[name].item() for name in (VALIDATION_LOSS, VALIDATION_ERROR) if name in figures},
+            **{name: figures[name].item() for name in self._scores if name in figures},
         }
 
 
@@ -85,8 +92,7 @@ class Checkpoint:
 
     def weights_of(self, part: str) -> dict[str, torch.Tensor]:
         """Gives the weights of one of the module's parts."""
-        prefix = f"{part}."
-        return {name.removeprefix(prefix): w for name, w in self.weights.items() if name.startswith(prefix)}
+        return weights_of(self.weights, part)
 
 
 def read(path: Path) -> Checkpoint:
@@ -95,24 +101,39 @@ def read(path: Path) -> Checkpoint:
     Raises:
         InvalidArtifact: it is damaged, or not one that Hondo wrote.
     """
+    plain, weights = read_plain(path)
+    return Checkpoint(
+        facts=_from_plain(plain),
+        library_versions=plain["library_versions"],
+        epoch=plain["epoch"],
+        validation_error_percent=plain.get(VALIDATION_ERROR),
+        validation_loss=plain.get(VALIDATION_LOSS),
+        weights=weights,
+    )
+
+
+def read_plain(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Reads what `Explain` wrote into a checkpoint, and its weights by name.
+
+    Raises:
+        InvalidArtifact: it is damaged, or not one that Hondo wrote.
+    """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        plain = content[_KEY]
-        return Checkpoint(
-            facts=_from_plain(plain),
-            library_versions=plain["library_versions"],
-            epoch=plain["epoch"],
-            validation_error_percent=plain.get(VALIDATION_ERROR),
-            validation_loss=plain.get(VALIDATION_LOSS),
-            weights=content["state_dict"],
-        )
+        return content[_KEY], content["state_dict"]
     except (OSError, RuntimeError, EOFError, KeyError, pickle.UnpicklingError) as error:
         raise InvalidArtifact(f"{path} is no checkpoint that Hondo wrote, or is damaged: {error}") from error
 
 
-def differences(here: Facts, there: Facts) -> list[str]:
-    """Says setting by setting where two runs' facts differ; of very many, how many more there are."""
-    mine, theirs = _flat(here.plain()), _flat(there.plain())
+def weights_of(weights: Mapping[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    """Gives the weights of one of the modules that were trained."""
+    prefix = f"{part}."
+    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+
+
+def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+    """Says setting by setting where two runs' plain facts differ; of very many, how many more there are."""
+    mine, theirs = _flat(here), _flat(there)
     names = [name for name in mine | theirs if mine.get(name) != theirs.get(name)]
     said = [f"{name} is {mine.get(name)}, was {theirs.get(name)}" for name in names[:_DIFFERENCES_SAID]]
     # Other data may have another vocabulary.
@@ -123,6 +144,6 @@ def _flat(value: Any, path: str = "") -> dict[str, object]:
     """Gives the leaves of nested dicts and lists by their paths, such as `recipe.epochs`."""
     if isinstance(value, list):
         value = dict(enumerate(value))
-    if not isinstance(value, dict):
+    if not isinstance(value, Mapping):
         return {path: value}
     return {leaf: v for key, part in value.items() for leaf, v in _flat(part, f"{path}.{key}".lstrip(".")).items()}

@@ -130,7 +130,7 @@ def _resumable(folder: Path, facts: Facts) -> Path:
     last = run.checkpoint_path(folder, run.LAST)
     if run.is_finished(folder) or not last.exists():
         raise click.UsageError(f"{folder} holds no run that was cut off")
-    if found := checkpoint.differences(facts, checkpoint.read(last).facts):
+    if found := checkpoint.differences(facts.plain(), checkpoint.read(last).facts.plain()):
         raise click.UsageError(f"--resume goes on with the settings that the run began with, but {'; '.join(found)}")
     return last
 
@@ -172,9 +172,7 @@ def _finish_text(folder: Path, text: Corpus, seconds: float) -> None:
     results = text_run.finish(folder, text, seconds)
     click.echo(f"trained in {_duration(seconds)}; epoch {results.best_epoch} was the best")
     nats, bits = results.scores
-    click.echo(
-        f"validation loss  {nats.value:.4f} nats, {bits.value:.4f} bits a character ({nats.samples:,} characters)"
-    )
+    click.echo(f"validation loss  {nats.value:.4f} nats ({bits.value:.4f} bits) a character, of {nats.samples:,}")
 
 
 @rank_zero_only

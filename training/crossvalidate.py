@@ -136,7 +136,7 @@ def _train(facts: Facts, data: DataSet[Raw], folder: Path, devices: Devices) -> 
 
 
 def _check_same(facts: Facts, path: Path) -> None:
-    if found := checkpoint.differences(facts, checkpoint.read(path).facts):
+    if found := checkpoint.differences(facts.plain(), checkpoint.read(path).facts.plain()):
         raise click.UsageError(f"--resume goes on with the settings that {path} began with, but {'; '.join(found)}")
 
 

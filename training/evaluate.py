@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import click
 import numpy as np
@@ -21,6 +21,9 @@ from protos.hondo_pb2 import Model
 from training import options
 from training.data.choice import read
 from training.data.dataset import PLURAL, DataSet, PictureFiles, Pictures, Raw, Rows, Sentences, image
+
+# How many pairs of classes are printed; the JSON has all.
+_MOST_MISTAKES: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,8 +176,9 @@ def _text(evaluation: Evaluation) -> str:
         missed = evaluation.missed(label)
         lines.append(f"  {evaluation.recall_percent(label):6.2f} %  {label} ({count - missed:,} of {count:,})")
     if evaluation.confused:
-        lines.append("taken for another")
-    lines += [f"  {count:5} x {true} for {taken}" for (true, taken), count in evaluation.confused.most_common()]
+        lines.append("taken for another, most often")
+    mistakes = evaluation.confused.most_common(_MOST_MISTAKES)
+    lines += [f"  {count:5} x {true} for {taken}" for (true, taken), count in mistakes]
     return "\n".join(lines)
 
 

@@ -1,16 +1,19 @@
 """The training of one run by Lightning: its callbacks, its logs, and where they write."""
 
 import logging
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import Tensor
 from torch.utils import deterministic
 
 from protos.manifest_pb2 import Classification, TextGeneration
@@ -26,6 +29,7 @@ from training.data.streams import StreamData
 from training.initialisation import initialise
 from training.inputs import Characters
 from training.language_model import LanguageModel
+from training.precision import Precision
 from training.progress import Progress
 from training.specimens import Specimens
 
@@ -70,8 +74,15 @@ def fit_writer(facts: Facts, corpus: Corpus, folder: Path, devices: Devices, res
         seed_everything(facts.seed)
         model = LanguageModel(recipe, task, facts.seed)
         initialise(model.net, recipe.initialisation)
-        made = trainer(facts, folder, devices, [Specimens(task, facts.seed)])
+        made = _recipes_trainer(
+            facts, folder, devices, VALIDATION_LOSS, [Progress(_nats_and_bits), Specimens(task, facts.seed)]
+        )
         _run(made, model, data, resume_from)
+
+
+def _nats_and_bits(figures: Mapping[str, Tensor]) -> str:
+    nats = figures[VALIDATION_LOSS].item()
+    return f"validation {nats:.4f} nats ({nats / math.log(2):.4f} bits) a character"
 
 
 def _run(made: Trainer, module: LightningModule, data: LightningDataModule, resume_from: Path | None) -> None:
@@ -116,24 +127,70 @@ def unfilled() -> Iterator[None]:
         deterministic.fill_uninitialized_memory = before  # type: ignore[attr-defined]
 
 
-def trainer(facts: Facts, folder: Path, devices: Devices, more: Sequence[Callback] = ()) -> Trainer:
+def trainer(facts: Facts, folder: Path, devices: Devices) -> Trainer:
+    """Gives what trains a classifier."""
+    recipe = facts.recipe
+    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
+    said = Progress(lambda figures: f"validation error {figures[VALIDATION_ERROR]:.2f} %")
+    return _recipes_trainer(facts, folder, devices, better, [said])
+
+
+def _recipes_trainer(facts: Facts, folder: Path, devices: Devices, better: str, more: Sequence[Callback]) -> Trainer:
     """Gives what trains a recipe's net.
 
     Args:
         facts: recipe, task and seed.
         folder: the run folder.
         devices: what computes.
+        better: what is less in a better epoch, by the name under which it is logged.
         more: what else is told of the training's course.
+    """
+    recipe = facts.recipe
+    return bare_trainer(
+        folder,
+        devices,
+        epochs=recipe.epochs,
+        numbers=precision.choose(recipe.precision, devices.accelerator),
+        max_gradient_norm=recipe.max_gradient_norm,
+        callbacks=[
+            # Validation and the checkpoints' `state_dict` have the average instead of the weights.
+            *averaging(recipe.average, recipe.epochs),
+            EarlyStopping(better, patience=recipe.patience_epochs),
+            Explain(facts.plain(), VALIDATION_LOSS, VALIDATION_ERROR),
+            *checkpoints(folder, better, "min"),
+            *more,
+        ],
+    )
+
+
+def bare_trainer(
+    folder: Path,
+    devices: Devices,
+    *,
+    epochs: int,
+    numbers: Precision,
+    max_gradient_norm: float,
+    callbacks: list[Callback],
+) -> Trainer:
+    """Gives Lightning's trainer with what all trainings have in common.
+
+    Args:
+        folder: the run folder.
+        devices: what computes.
+        epochs: the most.
+        numbers: what it computes with.
+        max_gradient_norm: longest gradient, all weights together; 0 for any.
+        callbacks: what else happens.
     """
     logs = folder / run.LOGS
     return Trainer(
         accelerator=devices.accelerator,
         devices=devices.devices,
         strategy=devices.strategy,
-        max_epochs=facts.recipe.epochs,
-        precision=precision.choose(facts.recipe.precision, devices.accelerator),
-        gradient_clip_val=facts.recipe.max_gradient_norm or None,
-        callbacks=[*_callbacks(facts, folder), *more],
+        max_epochs=epochs,
+        precision=numbers,
+        gradient_clip_val=max_gradient_norm or None,
+        callbacks=[LearningRateMonitor("epoch"), *callbacks],
         logger=[CSVLogger(logs, name="csv"), TensorBoardLogger(logs, name="tensorboard")],
         deterministic=True,
         # Order hands each process its share.
@@ -147,17 +204,10 @@ def trainer(facts: Facts, folder: Path, devices: Devices, more: Sequence[Callbac
     )
 
 
-def _callbacks(facts: Facts, folder: Path) -> list[Callback]:
-    recipe = facts.recipe
-    checkpoints = folder / run.CHECKPOINTS
-    better = {"loss": VALIDATION_LOSS, "error": VALIDATION_ERROR}[recipe.monitor]
+def checkpoints(folder: Path, score: str, better: Literal["min", "max"]) -> list[Callback]:
+    """Gives what writes the best and the last epoch's checkpoints."""
+    place = folder / run.CHECKPOINTS
     return [
-        # Validation and the checkpoints' `state_dict` have the average instead of the weights.
-        *averaging(recipe.average, recipe.epochs),
-        EarlyStopping(better, patience=recipe.patience_epochs),
-        LearningRateMonitor("epoch"),
-        Progress(),
-        Explain(facts),
-        ModelCheckpoint(checkpoints, run.BEST, monitor=better, enable_version_counter=False),
-        ModelCheckpoint(checkpoints, run.LAST, save_on_train_epoch_end=True, enable_version_counter=False),
+        ModelCheckpoint(place, run.BEST, monitor=score, mode=better, enable_version_counter=False),
+        ModelCheckpoint(place, run.LAST, save_on_train_epoch_end=True, enable_version_counter=False),
     ]

@@ -1,9 +1,8 @@
 """What a person sees while a net trains."""
 
-import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import click
@@ -11,16 +10,21 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from tqdm import tqdm  # type: ignore[import-untyped]  # has no stubs of its own
 
-from training.classifier import TRAIN_LOSS, VALIDATION_ERROR, VALIDATION_LOSS
+from training.classifier import TRAIN_LOSS
 
 # Where no terminal shows the bar, a line is printed no more often than this.
 _LINE_EVERY_S: Final = 10.0
 
 
 class Progress(Callback):
-    """One bar for the whole run, with the time that is left; plain lines where the output is no terminal."""
+    """One bar for the whole run, with the time that is left; plain lines where the output is no terminal.
 
-    def __init__(self) -> None:
+    Args:
+        says: makes of an epoch's logged figures what a person reads of its validation.
+    """
+
+    def __init__(self, says: Callable[[Mapping[str, Tensor]], str]) -> None:
+        self._says = says
         self._bar: tqdm | None = None
         self._last_line_s = time.monotonic()
 
@@ -45,7 +49,7 @@ class Progress(Callback):
             return
         epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
         figures = trainer.callback_metrics
-        scores = f"loss {figures[TRAIN_LOSS]:.4f}, {_validation(figures)}"
+        scores = f"loss {figures[TRAIN_LOSS]:.4f}, {self._says(figures)}"
         if self._bar is not None:
             self._bar.set_description(f"{epoch}, {scores}")
         elif time.monotonic() - self._last_line_s >= _LINE_EVERY_S:
@@ -63,10 +67,3 @@ class Progress(Callback):
         """Removes the bar."""
         if self._bar is not None:
             self._bar.close()
-
-
-def _validation(figures: Mapping[str, Tensor]) -> str:
-    if VALIDATION_ERROR in figures:
-        return f"validation error {figures[VALIDATION_ERROR]:.2f} %"
-    nats = figures[VALIDATION_LOSS].item()
-    return f"validation {nats:.4f} nats ({nats / math.log(2):.4f} bits) a character"

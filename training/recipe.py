@@ -2,7 +2,6 @@
 
 import difflib
 import importlib
-import json
 import pkgutil
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal, Protocol, runtime_checkable
@@ -16,11 +15,13 @@ from hondo.errors import InvalidRequest, ModelNotFound
 from protos.manifest_pb2 import Classification, TextGeneration
 from training.augmentation import Augmentation
 from training.averaging import Average
+from training.edges.recipe import EdgeRecipe
 from training.initialisation import Scheme
 from training.inputs import STRICT, Characters, Image, Input
 from training.losses import Loss
 from training.optimizers import Optimizer
 from training.schedules import Schedule
+from training.settings import changed, faults
 from training.testtime import TestTime
 
 
@@ -100,9 +101,7 @@ class Recipe:
         try:
             net: nn.Module = validate_call(config=_ANY_TYPE)(self.build)(task, **self.net)
         except ValidationError as error:
-            raise InvalidRequest(
-                f"{self.name} cannot be built with these settings: {_faults(error, 'net.')}"
-            ) from error
+            raise InvalidRequest(f"{self.name} cannot be built with these settings: {faults(error, 'net.')}") from error
         except ValueError as error:
             raise InvalidRequest(f"{self.name} cannot be built with net={self.net}: {error}") from error
         if self.max_norm and not isinstance(net, LimitsNorms):
@@ -123,70 +122,18 @@ class Recipe:
         Raises:
             InvalidRequest: there is no such setting, or it does not take the value.
         """
-        plain = self.settings()
-        for path, text in assignments.items():
-            place, field = _find(plain, path)
-            place[field] = _value(text)
-        return _from_plain(self, plain)
+        return _from_plain(self, changed(self.settings(), assignments))
 
 
 _ANY_TYPE = ConfigDict(arbitrary_types_allowed=True)
 _ADAPTER: TypeAdapter[Recipe] = TypeAdapter(Recipe)
-# What identifies a recipe cannot be set.
-_FIXED = ("name", "summary", "source", "data")
-
-
-def _find(plain: dict[str, Any], path: str) -> tuple[dict[str, Any], str]:
-    *above, field = path.split(".")
-    place = plain
-    for name in above:
-        inner = place.get(name)
-        if not isinstance(inner, dict):
-            raise _unknown(path, plain)
-        place = inner
-    if field not in place or isinstance(place[field], dict) or path in _FIXED:
-        raise _unknown(path, plain)
-    return place, field
-
-
-def _unknown(path: str, plain: dict[str, Any]) -> InvalidRequest:
-    paths = [known for known in _paths(plain) if known not in _FIXED]
-    near = difflib.get_close_matches(path, paths, n=3, cutoff=0.4)
-    near = near or [known for known in paths if known.rsplit(".", maxsplit=1)[-1] == path.rsplit(".", maxsplit=1)[-1]]
-    meant = f"did you mean {', '.join(near)}?" if near else f"there is {', '.join(paths)}"
-    return InvalidRequest(f"the recipe has no setting {path!r}: {meant}")
-
-
-def _paths(plain: Mapping[str, Any], above: str = "") -> list[str]:
-    return [
-        path
-        for name, value in plain.items()
-        for path in (_paths(value, f"{above}{name}.") if isinstance(value, dict) else [f"{above}{name}"])
-    ]
-
-
-def _value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
 
 
 def _from_plain(recipe: Recipe, plain: Mapping[str, Any]) -> Recipe:
     try:
         return _ADAPTER.validate_python({**plain, "build": recipe.build})
     except ValidationError as error:
-        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {_faults(error)}") from error
-
-
-def _faults(error: ValidationError, above: str = "") -> str:
-    """Says what is wrong with which setting."""
-    return "; ".join(f"{above}{_path(fault['loc'])}: {fault['msg']}" for fault in error.errors())
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    # pydantic puts the names of kinds between those of fields.
-    return ".".join(str(part) for part in location if part not in {"image", "text", "table", "characters"})
+        raise InvalidRequest(f"the recipe {recipe.name} does not take these settings: {faults(error)}") from error
 
 
 def from_settings(settings: Mapping[str, Any]) -> Recipe:
@@ -204,7 +151,7 @@ def names() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(training.recipes.__path__))
 
 
-def find(name: str) -> Recipe:
+def load(name: str) -> Recipe | EdgeRecipe:
     """Gives the recipe of that name.
 
     Raises:
@@ -215,5 +162,23 @@ def find(name: str) -> Recipe:
         meant = f" (did you mean {near[0]}?)" if near else ""
         raise ModelNotFound(f"no model is named {name!r} here{meant}: there is {', '.join(names())}")
     recipe = importlib.import_module(f"training.recipes.{name.replace('-', '_')}").RECIPE
-    assert isinstance(recipe, Recipe)
+    assert isinstance(recipe, Recipe | EdgeRecipe)
     return recipe
+
+
+def find(name: str) -> Recipe:
+    """Gives the recipe of that name, of a classifier or a net that writes.
+
+    Raises:
+        ModelNotFound: there is none; the text lists those that there are.
+        InvalidRequest: it is the recipe of something else.
+    """
+    recipe = load(name)
+    if not isinstance(recipe, Recipe):
+        raise InvalidRequest(f"{name} is an edge detector")
+    return recipe
+
+
+def classifiers() -> list[str]:
+    """Gives the names of the recipes of classifiers and of nets that write."""
+    return [name for name in names() if isinstance(load(name), Recipe)]

@@ -39,8 +39,8 @@ class Specimens(Callback):
         if trainer.global_step in _FIRST_STEPS and trainer.current_epoch == 0:
             self._show(trainer, pl_module, f"after {trainer.global_step} steps")
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Shows an epoch's progress, by the averaged weights where there are such; not of many short ones."""
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Shows an epoch's progress, but not of many short ones."""
         if time.monotonic() - self._last_s >= _EVERY_S:
             self._show(trainer, pl_module, f"after epoch {trainer.current_epoch + 1}")
 

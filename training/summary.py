@@ -12,7 +12,7 @@ from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import Classification
 from training import inputs, recipe, run
 from training.data.choice import KINDS, PLACES, choose
-from training.inputs import Image
+from training.inputs import Characters, Image
 from training.layers import Layer, example, layers
 from training.recipe import Recipe
 
@@ -39,6 +39,8 @@ def _subject(model: str, data: str | None) -> tuple[str, Classification, nn.Modu
     """Gives the net's source, its task, its front and the net itself."""
     if model in recipe.names() or not Path(model).is_dir():
         settings = recipe.find(model)
+        if isinstance(settings.input, Characters):
+            raise InvalidRequest(f"{model} is no classifier, whose layers this shows")
         task = _task(settings, data)
         with torch.device("meta"):
             return settings.source, task, inputs.front(settings.input, task), settings.make(task)

@@ -3,7 +3,6 @@
 Legend: N batch, T tokens, V tokens of the vocabulary, L layers, H units of a layer.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -95,7 +94,7 @@ def check_reading(
     length_N = np.full(size, CHARACTERS + 1)
     # The last rows of a batch are shorter: half, and only the token that "step" is to take.
     length_N[1:][-2:] = [CHARACTERS // 2, 1][: size - 1]
-    start = reference.first_state(size)
+    start = writer.first_state(size)
     expected = reference.read(tokens_NT, length_N, start)
     worst = _compare(writer.read(tokens_NT, length_N, start), expected, tolerance, where)
     cut = CHARACTERS // 3
@@ -133,13 +132,7 @@ def _prompted(writer: Writer, text_T: NDArray[np.int64], size: int) -> tuple[NDA
     """Gives the last token and the state after prompts of several lengths."""
     tokens_NT = pieces(text_T, size, _PROMPT)
     length_N = _PROMPT - 3 * np.arange(size)
-    start = [np.zeros((size, *_sides(each.shape)), np.float32) for each in writer.states]
-    return tokens_NT[np.arange(size), length_N - 1], writer.read(tokens_NT, length_N, start)[1]
-
-
-def _sides(shape: Sequence[int | str | None]) -> list[int]:
-    """Gives a state's sides without the batch's."""
-    return [side for side in shape if isinstance(side, int)]
+    return tokens_NT[np.arange(size), length_N - 1], writer.read(tokens_NT, length_N, writer.first_state(size))[1]
 
 
 def _controls(size: int, *, greedy: bool = False) -> Controls:

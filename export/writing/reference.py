@@ -23,10 +23,6 @@ class Reference:
     def __init__(self, net: Recurrent) -> None:
         self.net = net
 
-    def first_state(self, rows: int) -> list[Floats]:
-        """Gives the state before a text: f32[N,L,H] each."""
-        return [part.detach().numpy() for part in self.net.first_state(rows)]
-
     @torch.inference_mode()
     def read(
         self, tokens_NT: NDArray[np.int64], length_N: NDArray[np.int64], before: Sequence[Floats]

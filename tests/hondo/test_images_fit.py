@@ -101,3 +101,10 @@ def test_suffixes_are_those_of_the_formats() -> None:
     """What `hondo classify` looks for in a folder is what decodes, and nothing else."""
     Image.init()
     assert {Image.EXTENSION[suffix] for suffix in SUFFIXES} == set(FORMATS)
+
+
+def test_a_whole_picture_keeps_its_size() -> None:
+    """Where a graph takes any size, a picture becomes as many values as it has pixels, in grey or in colour."""
+    assert np.array_equal(images.whole(COLOUR, 3), np.asarray(COLOUR))
+    assert np.array_equal(images.whole(COLOUR, 1)[:, :, 0], np.asarray(GREY))
+    assert images.whole(GREY, 3).shape == (*images.whole(GREY, 1).shape[:2], 3)

@@ -5,7 +5,7 @@ from click.testing import CliRunner
 from hondo.cli import main
 from hondo.models import _describe
 from protos.hondo_pb2 import Model
-from protos.manifest_pb2 import Manifest, Precision, Score
+from protos.manifest_pb2 import EdgeDetection, ImageFilter, Manifest, Precision, Score
 from tests.serving import words
 from tests.serving.artifacts import LABELS
 from tests.serving.process import Process
@@ -43,3 +43,11 @@ def test_a_lowered_model_tells_what_it_costs_and_saves() -> None:
     )
     told = _describe(Model(name="net", version=1, task="classification", manifest=Manifest(precision=precision)))
     assert "  int8: 2.9 times fp32's speed at batch 16 on Some CPU, 2 cores; error 8.3 %, fp32's 8.27 %" in told
+
+
+def test_models_of_pictures_of_any_size_tell_their_colours() -> None:
+    """An edge detector or a filter is listed with what it sees of a picture."""
+    detector = Manifest(edge_detection=EdgeDetection(channels=3))
+    assert "  takes pictures of any size, seen in colour" in _describe(Model(name="edges", manifest=detector))
+    filtered = Manifest(image_filter=ImageFilter(channels=1))
+    assert "  takes pictures of any size, seen in grey" in _describe(Model(name="blur", manifest=filtered))

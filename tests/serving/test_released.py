@@ -1,21 +1,50 @@
 """The released models, as they lie in the repository."""
 
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
+from hondo import artifact
 from hondo.client import Client
 from protos.generate import ROOT
 from tests.serving.process import serving
 
 MODELS: Final = ROOT / "models"
 DIGITS: Final = sorted((MODELS / "lenet5" / "samples").glob("digit-*.png"))
+DOG: Final = MODELS / "efficientnet-lite0" / "samples" / "dog.jpg"
 
 
-@pytest.mark.skipif(not DIGITS, reason="models/lenet5 is not there")
-def test_released_models_load_and_read_digits(tmp_path: Path) -> None:
-    """Every released model loads with its hashes and golden samples, and LeNet-5 reads the digits beside it."""
-    with serving(MODELS, tmp_path / "log") as process, Client(process.address) as client:
-        answer = client.classify(DIGITS, model="lenet5", top_k=1)
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a server of all released models, which loads them with their hashes and golden samples."""
+    log = tmp_path_factory.mktemp("released") / "log"
+    with serving(MODELS, log) as process, Client(process.address) as asked:
+        yield asked
+
+
+def test_lenet5_reads_the_digits_beside_it(client: Client) -> None:
+    """LeNet-5 names each digit that lies beside it."""
+    answer = client.classify(DIGITS, model="lenet5", top_k=1)
     assert [result.labels[0].name for result in answer.results] == [path.stem.removeprefix("digit-") for path in DIGITS]
+
+
+def test_efficientnet_sees_the_dog_beside_it(client: Client) -> None:
+    """EfficientNet-Lite0 takes the dog that lies beside it for an Alaskan Malamute."""
+    labels = client.classify([DOG], model="efficientnet-lite0", top_k=1).results[0].labels
+    assert labels[0].name == "Alaskan Malamute"
+
+
+def test_textcnn_knows_what_a_question_asks_for(client: Client) -> None:
+    """The text CNN, the only one that takes texts, tells a person, a place and a number apart."""
+    questions = ["Who wrote War and Peace?", "Where is the Louvre?", "How many people live in Kyoto?"]
+    results = client.classify(texts=questions, top_k=1).results
+    assert [result.labels[0].name for result in results] == ["person", "location", "number"]
+
+
+@pytest.mark.parametrize("model", sorted(path.name for path in MODELS.iterdir() if path.is_dir()))
+def test_released_models_are_small_and_measured(model: str) -> None:
+    """A released model has scores, or says whose weights it has, and fits a repository."""
+    manifest = artifact.read(MODELS / model / "1").manifest
+    assert manifest.scores or manifest.provenance.HasField("weights")
+    assert sum(path.stat().st_size for path in (MODELS / model).rglob("*") if path.is_file()) < 12 * 2**20

@@ -9,9 +9,10 @@ import torch
 
 import training.recipes
 from hondo.errors import InvalidRequest, ModelNotFound
-from protos.manifest_pb2 import Classification, TableInput, TextInput
+from protos.manifest_pb2 import Classification, TableInput, TextGeneration, TextInput
 from training import inputs, recipe
 from training.augment import augment
+from training.data import corpus
 from training.data.choice import _NEEDS
 from training.layers import example
 from training.optimizers import Optimizer
@@ -29,9 +30,14 @@ def task(found: Recipe, classes: int) -> Classification:
             return Classification(text=TextInput(vocabulary=vocabulary, length=found.input.length), labels=labels)
         case inputs.Table():
             return Classification(table=TableInput(columns=["a", "b", "c"]), labels=labels)
+        case inputs.Characters():
+            raise AssertionError("it makes no classifier")
 
 
-@pytest.mark.parametrize("name", recipe.names())
+WRITERS = [name for name in recipe.classifiers() if isinstance(recipe.find(name).input, inputs.Characters)]
+
+
+@pytest.mark.parametrize("name", sorted(set(recipe.classifiers()) - set(WRITERS)))
 def test_every_recipe_makes_its_net(name: str) -> None:
     """A recipe bears the name of its file, and its net takes what the recipe says, for any number of classes."""
     found = recipe.find(name)
@@ -43,13 +49,29 @@ def test_every_recipe_makes_its_net(name: str) -> None:
     assert logits_NK.shape == (1, 7)
 
 
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_recipe_for_characters_makes_its_net(name: str) -> None:
+    """Such a recipe bears the name of its file, and its net foretells the characters of any vocabulary."""
+    found = recipe.find(name)
+    assert found.name == name
+    net = found.make(TextGeneration(vocabulary="abcde")).eval()
+    logits_NTV, _ = net(torch.zeros(2, 3, dtype=torch.int64))
+    assert logits_NTV.shape == (2, 3, 5)
+
+
+def test_recipes_for_characters_have_no_classifiers_settings() -> None:
+    """A setting that means nothing to a net that writes is refused, not passed over."""
+    with pytest.raises(InvalidRequest, match="loss, augmentation and monitor are for classifiers"):
+        recipe.find("char-lstm").changed({"loss.label_smoothing": "0.1"})
+
+
+@pytest.mark.parametrize("name", recipe.classifiers())
 def test_every_recipe_is_complete(name: str) -> None:
     """A recipe says what it does, after whom, for which data that users can get; its distortions can be made."""
     found = recipe.find(name)
     assert found.summary.endswith(".")
     assert found.source
-    assert found.data in _NEEDS
+    assert found.data in {*_NEEDS, *(source.name for source in corpus.PUBLISHED.values())}
     if isinstance(found.input, inputs.Image):
         augment(found.augmentation, found.input.height, found.input.width, found.input.channels)
 
@@ -61,7 +83,7 @@ def test_names_are_those_of_the_files() -> None:
     assert "resnet20-cifar10" in recipe.names()
 
 
-@pytest.mark.parametrize("name", recipe.names())
+@pytest.mark.parametrize("name", recipe.classifiers())
 def test_settings_survive_json(name: str) -> None:
     """A recipe comes back equal from its settings as JSON."""
     changed = replace(recipe.find(name), epochs=3, optimizer=Optimizer(kind="adam", lr=0.5))

@@ -19,7 +19,7 @@ def test_shows_a_run(trained: Path) -> None:
     assert "weights 0.2 MiB" in result.output
 
 
-PICTURES = [name for name in recipe.names() if isinstance(recipe.find(name).input, Image)]
+PICTURES = [name for name in recipe.classifiers() if isinstance(recipe.find(name).input, Image)]
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from hondo.errors import MissingData
+from hondo.errors import InvalidRequest, MissingData
 from training.data import cifar10, digits, fashion_mnist, folder, idx, mnist, mr, sst, students, table, trec, tsv
 from training.data.dataset import DataSet, Raw
-from training.inputs import Image
+from training.inputs import Characters, Image
 from training.recipe import Recipe
 
 PLACES: Final = f"FOLDER|FILE|{digits.NAME}|{students.NAME}"
@@ -16,7 +16,8 @@ KINDS: Final = (
     "Folder of MNIST or one in its form, CIFAR-10, TREC, MR or SST. Of your own: pictures as train/CLASS/*.jpg and "
     "test/CLASS/*.jpg, or CLASS/*.jpg; texts as train.tsv and test.tsv, or one file, LABEL<TAB>TEXT on each line; a "
     "table as train.csv and test.csv, or one file, with a column named label. Or what comes with the packages: digits "
-    "(scikit-learn's), students (made up)."
+    "(scikit-learn's), students (made up). For nets that write: any UTF-8 text file, or python (the source of its "
+    "standard library)."
 )
 
 _IDX: Final = (mnist.MNIST, fashion_mnist.FASHION_MNIST)
@@ -67,7 +68,10 @@ def choose(place: str | None, recipe: Recipe, *, skip_corrupt: bool = False) -> 
 
     Raises:
         MissingData: there is none, or a file is missing, damaged or disagrees with another.
+        InvalidRequest: the recipe is for a text, which has no examples.
     """
+    if isinstance(recipe.input, Characters):
+        raise InvalidRequest(f"{recipe.name} writes on from a text, so there are no examples: `hondo train` takes it")
     if place is None:
         return _at_hand(recipe)
     try:

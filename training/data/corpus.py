@@ -22,7 +22,7 @@ PYTHON: Final = "python"
 
 _KARPATHY: Final = "https://github.com/karpathy/char-rnn"
 # What is known of published texts, by their SHA-256.
-_PUBLISHED: Final = {
+PUBLISHED: Final = {
     "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed": DataSource(
         name="tinyshakespeare",
         origin=f"40,000 lines of Shakespeare's plays, gathered by Karpathy 2015, {_KARPATHY}",
@@ -74,8 +74,8 @@ def _file(path: Path) -> tuple[DataSource, str]:
     sha256 = artifact.sha256(path)
     text = _text(path)
     source = DataSource()
-    if sha256 in _PUBLISHED:
-        source.CopyFrom(_PUBLISHED[sha256])
+    if sha256 in PUBLISHED:
+        source.CopyFrom(PUBLISHED[sha256])
         source.sha256[path.name] = sha256
         return source, text
     return own.source(path, {path.name: sha256}), text

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.depthwise import depthwise
 from training.initialisation import initialise
 
 Size = Literal[0, 1, 2, 3, 4]
@@ -54,22 +55,28 @@ _STAGES: Final = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-# How often training leaves out the last block; the earlier ones less, down to never for the first.
-_SKIPS: Final = 0.2
 
 
 class SameConv2d(nn.Conv2d):
     """A convolution padded as TensorFlow's "SAME": so that ceil(side / stride) comes out, any odd pixel at the end."""
 
+    # Whether all sides that it will see are multiples of the stride: then the padding is the same for all of them, and
+    # an export for sides of any length has nothing to work out.
+    divides: bool = False
+
     def forward(self, maps_NCHW: Tensor) -> Tensor:
         """Gives maps f32."""
         top, bottom = self._edges(maps_NCHW.shape[2])
         left, right = self._edges(maps_NCHW.shape[3])
-        return super().forward(functional.pad(maps_NCHW, (left, right, top, bottom)))
+        padded_NCHW = functional.pad(maps_NCHW, (left, right, top, bottom))
+        if self.training and self.groups > 1 and torch.is_autocast_enabled("cpu"):
+            return depthwise(padded_NCHW, self.weight, self.stride[0])
+        return super().forward(padded_NCHW)
 
     def _edges(self, side_px: int) -> tuple[int, int]:
-        places = math.ceil(side_px / self.stride[0])
-        padding_px = max((places - 1) * self.stride[0] + self.kernel_size[0] - side_px, 0)
+        stride, kernel_px = self.stride[0], self.kernel_size[0]
+        beyond_px = stride if self.divides else side_px - (math.ceil(side_px / stride) - 1) * stride
+        padding_px = max(kernel_px - beyond_px, 0)
         return padding_px // 2, padding_px - padding_px // 2
 
 
@@ -131,14 +138,15 @@ class EfficientNetLite(nn.Module):
     Args:
         size: 0 to 4.
         classes: K, how many classes there are.
+        skips: how often training leaves out the last block; the earlier ones less, down to never for the first.
     """
 
-    def __init__(self, size: Size, classes: int) -> None:
+    def __init__(self, size: Size, classes: int, *, skips: float = 0.2) -> None:
         super().__init__()
         scale = SCALES[size]
         self._conv_stem = SameConv2d(3, _STEM_CHANNELS, 3, stride=2, bias=False)
         self._bn0 = _norm(_STEM_CHANNELS)
-        self._blocks = nn.Sequential(*_blocks(scale))
+        self._blocks = nn.Sequential(*_blocks(scale, skips))
         self._conv_head = nn.Conv2d(_channels(_STAGES[-1][-1], scale), _HEAD_CHANNELS, 1, bias=False)
         self._bn1 = _norm(_HEAD_CHANNELS)
         self._relu6 = nn.ReLU6()
@@ -155,7 +163,7 @@ class EfficientNetLite(nn.Module):
         return logits_NK
 
 
-def _blocks(scale: Scale) -> Iterator[Block]:
+def _blocks(scale: Scale, skips: float) -> Iterator[Block]:
     counts = [_count(stage, scale) for stage in range(len(_STAGES))]
     inputs, made = _STEM_CHANNELS, 0
     for count, (_, kernel_px, stride, expansion, channels) in zip(counts, _STAGES, strict=True):
@@ -167,7 +175,7 @@ def _blocks(scale: Scale) -> Iterator[Block]:
                 kernel_px=kernel_px,
                 stride=stride if number == 0 else 1,
                 expansion=expansion,
-                skips=_SKIPS * made / sum(counts),
+                skips=skips * made / sum(counts),
             )
             inputs, made = outputs, made + 1
 

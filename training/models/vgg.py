@@ -38,7 +38,7 @@ class VGG(nn.Module):
 
     def __init__(self, depth: Depth, classes: int, *, batch_norm: bool = False, dropout: float = 0.5) -> None:
         super().__init__()
-        self.features = nn.Sequential(*_features(depth, batch_norm))
+        self.features = nn.Sequential(*features(depth, batch_norm))
         # Pictures of 224x224 need none; it lets others pass.
         self.avgpool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
@@ -59,7 +59,8 @@ class VGG(nn.Module):
         return logits_NK
 
 
-def _features(depth: Depth, batch_norm: bool) -> Iterator[nn.Module]:
+def features(depth: Depth, batch_norm: bool) -> Iterator[nn.Module]:
+    """Gives the layers up to the last pooling, in their order."""
     inputs = 3
     for channels, convolutions in zip(_CHANNELS, _CONVOLUTIONS[depth], strict=True):
         for _ in range(convolutions):

@@ -1,0 +1,1 @@
+"""Edge detectors: how they learn from what people drew."""
