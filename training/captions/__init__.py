@@ -1,0 +1,1 @@
+"""Training nets that say what is in a picture."""

@@ -1,0 +1,109 @@
+"""A recipe of a captioner: everything that decides how it is trained, except the data and the seed."""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from training.averaging import Average
+from training.inputs import STRICT, Image
+from training.models.captioner import Captioner, Cell
+from training.models.efficientnet_lite import Size
+from training.optimizers import Optimizer
+from training.schedules import Schedule
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Net:
+    """How large the part that says is; as `Captioner` has it."""
+
+    cell: Cell = "lstm"
+    attends: bool = True
+    features: Count = 512
+    attention: Count = 256
+    dimensions: Count = 256
+    width: Count = 512
+    dropout: Share = 0.5
+
+    def make(self, vocabulary: int, channels: int) -> Captioner:
+        """Gives the net, its weights as its layers have them by default."""
+        return Captioner(
+            vocabulary,
+            channels,
+            cell=self.cell,
+            attends=self.attends,
+            features=self.features,
+            attention=self.attention,
+            dimensions=self.dimensions,
+            width=self.width,
+            dropout=self.dropout,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class Reward:
+    """The second stage of the training, in which the net is told how good its own captions are.
+
+    Rennie et al., "Self-critical sequence training for image captioning", 2017, 3.
+    """
+
+    # After the first stage; 0 for none.
+    epochs: Annotated[int, Field(ge=0)] = 0
+    lr: Annotated[float, Field(gt=0)] = 5e-5
+    # Captions that are drawn for each picture; each is compared with the mean of the others.
+    samples: Annotated[int, Field(ge=2)] = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
+class CaptionRecipe:
+    """How a captioner is trained."""
+
+    # The name on the command line and of the artifact: its file in training/recipes/, with "-" for "_".
+    name: str
+    # One sentence: what the model does.
+    summary: str
+    # Paper and section that the net follows.
+    source: str
+    # Name of the data set that the settings were found on.
+    data: Literal["flickr8k"] = "flickr8k"
+
+    input: Image
+    # Of the EfficientNet-Lite that sees, with ImageNet's weights, which stay as they are.
+    sight: Size = 0
+    # Whether the training sees each picture mirrored as well.
+    flip: bool = True
+    net: Net = Net()
+
+    # Words that the training's captions have less often are unknown.
+    min_count: Count = 4
+    # Words beyond them are cut off, and no caption that is made is longer.
+    max_words: Count = 20
+
+    epochs: Count
+    # Pictures a step, each with all its captions, over all devices together.
+    batch_size: Count
+    label_smoothing: Share = 0
+    # Share of the words heard that are the net's own, at the end of the epochs; it grows from nothing (Bengio et al.,
+    # "Scheduled sampling for sequence prediction with recurrent neural networks", 2015, 2.4).
+    own_words: Share = 0
+    # How much it costs to leave places unseen over a caption (Xu et al. 2015, equation 14).
+    unseen_cost: Annotated[float, Field(ge=0)] = 0
+    optimizer: Optimizer
+    schedule: Schedule = Schedule()
+    average: Average = Average()
+    # Longest gradient, all weights together; 0 for any.
+    max_gradient_norm: Annotated[float, Field(ge=0)] = 0
+    # "auto" computes in bfloat16 where the device has instructions for it.
+    precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = "32-true"
+    reward: Reward = Reward()
+
+    def settings(self) -> dict[str, Any]:
+        """Gives all fields as plain JSON types."""
+        plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
+        return plain
+
+
+_ADAPTER: Final[TypeAdapter[CaptionRecipe]] = TypeAdapter(CaptionRecipe)

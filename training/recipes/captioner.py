@@ -1,0 +1,33 @@
+"""A captioner with attention for Flickr8k: what sees stays as it is, so that a few cores can train the rest."""
+
+from training.averaging import Average
+from training.captions.recipe import CaptionRecipe, Net, Reward
+from training.inputs import Image
+from training.optimizers import Optimizer
+from training.schedules import Schedule
+
+RECIPE = CaptionRecipe(
+    name="captioner",
+    summary="Says in a sentence what is in a photo, and where it looked at each word.",
+    source='Xu et al., "Show, attend and tell", 2015, 3.1 and 4.2, then Rennie et al. 2017, 3',
+    # The sides are those that Flickr8k is often given in; the trunk's weights are for pixels as (value - 127) / 128.
+    input=Image(
+        height=224,
+        width=224,
+        channels=3,
+        resize="stretch",
+        filter="bicubic",
+        mean=(127 / 255,) * 3,
+        std=(128 / 255,) * 3,
+    ),
+    net=Net(),
+    epochs=14,
+    batch_size=32,
+    label_smoothing=0.1,
+    optimizer=Optimizer(kind="adamw", lr=1e-3, weight_decay=1e-2),
+    schedule=Schedule(kind="cosine", warmup=0.05),
+    average=Average(kind="ema", decay=0.998),
+    max_gradient_norm=5,
+    precision="auto",
+    reward=Reward(epochs=6, lr=5e-5),
+)
