@@ -77,7 +77,7 @@ class Shown:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Gives narrow_NPC f16 and picture_N i64 of each batch."""
-        for picture_N in torch.arange(len(self._narrow_NVPC)).split(_VALIDATION_BATCH):
+        for picture_N in torch.split(torch.arange(len(self._narrow_NVPC)), _VALIDATION_BATCH):
             yield torch.from_numpy(self._narrow_NVPC[picture_N.numpy(), 0]), picture_N
 
 

@@ -45,7 +45,7 @@ def drawn(net: Captioner, maps_NPC: Tensor, samples: int, most: int) -> Tensor:
         said.append(token_B)
         if bool(is_over_B.all()):
             break
-    return torch.stack(said, 1).unflatten(0, (len(maps_NPC), samples))
+    return torch.stack(said, 1).reshape(len(maps_NPC), samples, -1)
 
 
 @torch.no_grad()
@@ -69,7 +69,7 @@ def beam(net: Captioner, maps_NPC: Tensor, width: int, most: int, length_penalty
     rows_N1 = torch.arange(pictures, device=maps_NPC.device).unsqueeze(1) * width
     for _ in range(most):
         deep, state, _ = net.say(token_B, seen, state)
-        next_NWV = torch.log_softmax(_known(net.output(deep)).float(), 1).unflatten(0, (pictures, width))
+        next_NWV = torch.log_softmax(_known(net.output(deep)).float(), 1).reshape(pictures, width, -1)
         vocabulary = next_NWV.shape[2]
         # What is over goes on as it is.
         next_NWV = next_NWV.masked_fill(is_over_NW.unsqueeze(2), _NEVER)

@@ -137,7 +137,8 @@ class Captioner(nn.Module):
 
     def _hear(self, heard: Tensor, state: State) -> State:
         if isinstance(self.layer, nn.LSTMCell):
-            return self.layer(heard, (state[0], state[1]))
+            hidden_BH, cell_BH = self.layer(heard, (state[0], state[1]))
+            return hidden_BH, cell_BH
         return (self.layer(heard, state[0]),)
 
     def _thin(self, values: Tensor) -> Tensor:
