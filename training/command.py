@@ -8,6 +8,8 @@ import click
 from lightning.pytorch.utilities import rank_zero_only
 
 from training import options, recipe, run, text_run
+from training.captions.command import train_captioner
+from training.captions.recipe import CaptionRecipe
 from training.checkpoint import Facts
 from training.data import corpus
 from training.data.choice import better, choose
@@ -74,11 +76,13 @@ def train(
             raise click.UsageError(f"{model} has nothing to learn: `hondo export {model}` makes an artifact of it")
         case EdgeRecipe():
             train_edges(settings, data, place)
+        case CaptionRecipe():
+            train_captioner(settings, data, place)
         case Recipe() if isinstance(settings.input, Characters):
             _train_writer(settings, corpus.read(data, settings.validation), place)
         case Recipe():
             _train_classifier(settings, choose(data, settings, skip_corrupt=skip_corrupt), place)
-    if with_report and not isinstance(settings.input, Characters):
+    if with_report and not isinstance(settings, CaptionRecipe) and not isinstance(settings.input, Characters):
         _draw(place.folder)
     _conclude(place.folder)
 

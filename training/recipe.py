@@ -15,6 +15,7 @@ from hondo.errors import InvalidRequest, ModelNotFound
 from protos.manifest_pb2 import Classification, TextGeneration
 from training.augmentation import Augmentation
 from training.averaging import Average
+from training.captions.recipe import CaptionRecipe
 from training.edges.recipe import EdgeRecipe
 from training.fixed import FixedRecipe
 from training.initialisation import Scheme
@@ -134,7 +135,7 @@ def from_settings(settings: Mapping[str, Any]) -> Recipe:
     return restored(find(settings["name"]), settings)
 
 
-AnyRecipe = Recipe | EdgeRecipe | FixedRecipe
+AnyRecipe = Recipe | EdgeRecipe | FixedRecipe | CaptionRecipe
 
 
 def names() -> list[str]:

@@ -39,6 +39,7 @@ RESULTS: Final = "results.json"
 _SAMPLES: Final = "samples.npz"
 TEXT: Final = "text.npz"
 DRAWN: Final = "drawn.npz"
+CAPTIONED: Final = "captioned.npz"
 _ANSWERS: Final = "answers.npz"
 _SAMPLE_COUNT: Final = 256
 
@@ -81,7 +82,7 @@ def clear(folder: Path) -> None:
     """Removes the run from the folder, and nothing else that may lie there."""
     for part in (CHECKPOINTS, LOGS, REPORT):
         shutil.rmtree(folder / part, ignore_errors=True)
-    for part in (RESULTS, _SAMPLES, _ANSWERS, TEXT, DRAWN):
+    for part in (RESULTS, _SAMPLES, _ANSWERS, TEXT, DRAWN, CAPTIONED):
         (folder / part).unlink(missing_ok=True)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import Classification
 from training import inputs, recipe, run
+from training.captions.recipe import CaptionRecipe
 from training.data.choice import KINDS, PLACES, choose
 from training.edges import run as edges_run
 from training.edges.recipe import EdgeRecipe
@@ -75,6 +76,8 @@ def _of_recipe(settings: AnyRecipe, data: str | None) -> _Subject:
             return _whole(settings.source, settings.task().channels, settings.make(), front)
         case FixedRecipe():
             return _whole(settings.source, settings.channels, settings.make(), Values())
+        case CaptionRecipe():
+            raise InvalidRequest(f"{settings.name} is two nets, one that sees and one that says; this shows one")
         case Recipe() if isinstance(settings.input, Characters):
             raise InvalidRequest(f"{settings.name} is no classifier, whose layers this shows")
         case Recipe():

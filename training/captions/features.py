@@ -81,8 +81,8 @@ def _compute(
     with ThreadPoolExecutor() as pool, tqdm(total=len(files), desc="looking at pictures", unit="", leave=False) as bar:
         for first in range(0, len(files), _BATCH):
             batch = files[first : first + _BATCH]
-            images_NHWC = torch.from_numpy(np.stack(list(pool.map(lambda file: _read(file, spec), batch))))
-            seen = [sight.look(front(view)) for view in (images_NHWC, images_NHWC.flip(2))[:views]]
+            images_NHWC = torch.from_numpy(np.stack(list(pool.map(lambda file: read(file, spec), batch))))
+            seen = [sight.look(front(view)) for view in (images_NHWC, torch.flip(images_NHWC, [2]))[:views]]
             seen_NVPC = torch.stack(seen, 1).half().numpy()
             if narrow_NVPC is None:
                 shape = (len(files), *seen_NVPC.shape[1:])
@@ -93,7 +93,12 @@ def _compute(
     narrow_NVPC.flush()
 
 
-def _read(file: PictureFile, spec: ImageInput) -> NDArray[np.uint8]:
+def read(file: PictureFile, spec: ImageInput) -> NDArray[np.uint8]:
+    """Gives image_HWC of a picture.
+
+    Raises:
+        MissingData: it cannot be read.
+    """
     try:
         return images.read(file.read(), spec)
     except InvalidImage as error:

@@ -1,5 +1,6 @@
 """A recipe of a captioner: everything that decides how it is trained, except the data and the seed."""
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, TypeAdapter
@@ -7,40 +8,11 @@ from pydantic.dataclasses import dataclass
 
 from training.averaging import Average
 from training.inputs import STRICT, Image
-from training.models.captioner import Captioner, Cell
+from training.models.captioner import Captioner, Count, Share
 from training.models.efficientnet_lite import Size
 from training.optimizers import Optimizer
 from training.schedules import Schedule
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Net:
-    """How large the part that says is; as `Captioner` has it."""
-
-    cell: Cell = "lstm"
-    attends: bool = True
-    features: Count = 512
-    attention: Count = 256
-    dimensions: Count = 256
-    width: Count = 512
-    dropout: Share = 0.5
-
-    def make(self, vocabulary: int, channels: int) -> Captioner:
-        """Gives the net, its weights as its layers have them by default."""
-        return Captioner(
-            vocabulary,
-            channels,
-            cell=self.cell,
-            attends=self.attends,
-            features=self.features,
-            attention=self.attention,
-            dimensions=self.dimensions,
-            width=self.width,
-            dropout=self.dropout,
-        )
+from training.settings import changed, made, restored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
@@ -75,7 +47,9 @@ class CaptionRecipe:
     sight: Size = 0
     # Whether the training sees each picture mirrored as well.
     flip: bool = True
-    net: Net = Net()
+    # Makes the part that says, for words and channels, with the settings of `net` as keyword arguments.
+    build: Annotated[Callable[..., Captioner], Field(exclude=True)]
+    net: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     # Words that the training's captions have less often are unknown.
     min_count: Count = 4
@@ -100,10 +74,32 @@ class CaptionRecipe:
     precision: Literal["32-true", "bf16-mixed", "16-mixed", "auto"] = "32-true"
     reward: Reward = Reward()
 
+    def make(self, vocabulary: int, channels: int) -> Captioner:
+        """Gives the part that says, its weights as its layers have them by default.
+
+        Args:
+            vocabulary: how many words it knows.
+            channels: that what sees gives of a place.
+
+        Raises:
+            InvalidRequest: it has no such setting.
+        """
+        net = made(self, vocabulary, channels)
+        assert isinstance(net, Captioner), "it is what recipes of captioners build"
+        return net
+
     def settings(self) -> dict[str, Any]:
-        """Gives all fields as plain JSON types."""
+        """Gives all fields but `build` as plain JSON types."""
         plain: dict[str, Any] = _ADAPTER.dump_python(self, mode="json")
         return plain
+
+    def changed(self, assignments: Mapping[str, str]) -> "CaptionRecipe":
+        """Gives the recipe with some settings changed: value by path, as `training.settings` has it.
+
+        Raises:
+            InvalidRequest: there is no such setting, or it does not take the value.
+        """
+        return restored(self, changed(self.settings(), assignments))
 
 
 _ADAPTER: Final[TypeAdapter[CaptionRecipe]] = TypeAdapter(CaptionRecipe)

@@ -17,10 +17,9 @@ from training.captions.reward import Reward
 from training.captions.saying import drawn, greedy
 from training.captions.sight import Sight
 from training.classifier import TRAIN_LOSS
-from training.data.captioned import END, START
-from training.optimizers import optimizer
+from training.data.captioned import END, SPECIAL, START
 from training.pixels import Pixels
-from training.schedules import scheduler
+from training.schedules import stepped
 from training.seeds import seed_at
 
 # CIDEr-D of the validation's greedy captions, judged as one set, times 10.
@@ -35,7 +34,8 @@ class Speaker(LightningModule):
     Args:
         recipe: how it is trained.
         vocabulary: by token ids.
-        train: judges captions of the pictures to train on.
+        train: judges captions of the pictures to train on, their ends among the words: else those that break off in
+            mid-sentence would be as good.
         validation: judges captions of the pictures to validate with.
         seed: of the training's random numbers.
     """
@@ -46,7 +46,7 @@ class Speaker(LightningModule):
         super().__init__()
         self.front = Pixels(recipe.input.mean, recipe.input.std)
         self.sight = Sight(recipe.sight)
-        self.net = recipe.net.make(len(vocabulary), self.sight.channels)
+        self.net = recipe.make(len(vocabulary), self.sight.channels)
         self._recipe, self._vocabulary, self._seed = recipe, vocabulary, seed
         self._train_reward, self._validation_reward = train, validation
         self._losses: list[Tensor] = []
@@ -113,7 +113,7 @@ class Speaker(LightningModule):
         self.net.train()
         worth_NR = torch.tensor(
             [
-                [self._train_reward.judge(picture, self._words(said_T)) for said_T in said_RT]
+                [self._train_reward.judge(picture, self._ended(said_T)) for said_T in said_RT]
                 for picture, said_RT in zip(picture_N.tolist(), said_NRT.tolist(), strict=True)
             ],
             device=maps_NPC.device,
@@ -126,6 +126,10 @@ class Speaker(LightningModule):
         # A caption's words, and the END that it chose.
         counts_NRT = torch.cat([torch.ones_like(said_NRT[:, :, :1]), (said_NRT[:, :, :-1] != END).long()], 2)
         return -(log_NRT * counts_NRT * better_NR.unsqueeze(2)).sum() / counts_NRT.sum()
+
+    def _ended(self, said_T: Sequence[int]) -> list[str]:
+        """Gives a caption's words and its end, where it has come to one."""
+        return [*self._words(said_T), *([SPECIAL[END]] if END in said_T else [])]
 
     def _words(self, said_T: Sequence[int]) -> list[str]:
         ended = said_T.index(END) if END in said_T else len(said_T)
@@ -149,12 +153,10 @@ class Speaker(LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Gives the recipe's optimiser, its schedule over the first stage; the second has one rate."""
-        settings, recipe = self._recipe.optimizer, self._recipe
-        made = optimizer(settings, self.net.parameters())
-        epochs = recipe.epochs + recipe.reward.epochs
-        steps = round(int(self.trainer.estimated_stepping_batches) * recipe.epochs / epochs)
-        rates = scheduler(recipe.schedule, made, steps, cycle_momentum=settings.has_momentum)
-        return {"optimizer": made, "lr_scheduler": {"scheduler": rates, "interval": "step"}}
+        recipe = self._recipe
+        share = recipe.epochs / (recipe.epochs + recipe.reward.epochs)
+        steps = round(share * self.trainer.estimated_stepping_batches)
+        return stepped(recipe.schedule, recipe.optimizer, self.net.parameters(), steps)
 
     def lr_scheduler_step(self, scheduler: LRScheduler, metric: object) -> None:
         """Moves the learning rate in the first stage."""

@@ -61,9 +61,13 @@ class Captioned:
     def __len__(self) -> int:
         return len(self.files)
 
+    def part(self, start: int, stop: int) -> "Captioned":
+        """Gives the pictures from one position to before another."""
+        return Captioned(self.files[start:stop], self.captions[start:stop])
+
     def first(self, count: int) -> "Captioned":
         """Gives the first so many pictures."""
-        return Captioned(self.files[:count], self.captions[:count])
+        return self.part(0, count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

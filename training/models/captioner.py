@@ -9,13 +9,16 @@ in, C channels that the CNN gives of a place, D features of a place, A units of 
 vector, H units of the recurrent layer, V words of the vocabulary.
 """
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 Cell = Literal["lstm", "gru"]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 # What the net remembers, f32[B,H] each: `hidden`, and of an LSTM `cell`.
 State = tuple[Tensor, ...]
 
@@ -143,3 +146,29 @@ class Captioner(nn.Module):
 
     def _thin(self, values: Tensor) -> Tensor:
         return functional.dropout(values, self.dropout, self.training)
+
+
+def captioner(
+    vocabulary: int,
+    channels: int,
+    *,
+    cell: Cell = "lstm",
+    attends: bool = True,
+    features: Count = 512,
+    attention: Count = 256,
+    dimensions: Count = 256,
+    width: Count = 512,
+    dropout: Share = 0.5,
+) -> Captioner:
+    """Builds a `Captioner` of the paper's kind, half its size in most parts: it learns from 30,000 captions."""
+    return Captioner(
+        vocabulary,
+        channels,
+        cell=cell,
+        attends=attends,
+        features=features,
+        attention=attention,
+        dimensions=dimensions,
+        width=width,
+        dropout=dropout,
+    )

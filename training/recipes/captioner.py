@@ -1,8 +1,9 @@
 """A captioner with attention for Flickr8k: what sees stays as it is, so that a few cores can train the rest."""
 
 from training.averaging import Average
-from training.captions.recipe import CaptionRecipe, Net, Reward
+from training.captions.recipe import CaptionRecipe, Reward
 from training.inputs import Image
+from training.models.captioner import captioner
 from training.optimizers import Optimizer
 from training.schedules import Schedule
 
@@ -20,7 +21,8 @@ RECIPE = CaptionRecipe(
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
     ),
-    net=Net(),
+    build=captioner,
+    net={"features": 512, "attention": 256, "dimensions": 256, "width": 512, "dropout": 0.5},
     epochs=14,
     batch_size=32,
     label_smoothing=0.1,
