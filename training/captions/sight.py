@@ -5,6 +5,7 @@ Legend: N pictures, H height, W width, P places of the last maps, C channels.
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 
 from training.models.efficientnet_lite import EfficientNetLite, Size
@@ -27,6 +28,8 @@ class Sight(nn.Module):
         super().__init__()
         self.net = EfficientNetLite(size, _CLASSES).requires_grad_(False)
         del self.net._fc  # noqa: SLF001
+        # On CPUs convolutions are up to twice as fast with the channels last.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in the stubs
         self.eval()
 
     @property

@@ -39,7 +39,7 @@ def section(
         score: under which name validation's score was logged.
         called: what people call it, and its unit.
     """
-    losses = {"training": history[TRAIN_LOSS], "validation": history[VALIDATION_LOSS]}
+    losses = {"training": history[TRAIN_LOSS], "validation": history.get(VALIDATION_LOSS, {})}
     drawn = [
         plot(_save(losses, "loss", best_epoch, folder), "Loss of training and validation by epoch"),
         plot(
@@ -63,7 +63,8 @@ def section(
 def _save(curves: Mapping[str, Curve], what: str, best_epoch: int, folder: Path) -> Plot:
     def draw(figure: "Figure", theme: Theme) -> None:
         axes = figure.add_subplot()
-        for (name, curve), colour in zip(curves.items(), theme.lines, strict=False):
+        shown = {name: curve for name, curve in curves.items() if curve}
+        for (name, curve), colour in zip(shown.items(), theme.lines, strict=False):
             _line(axes, name, curve, colour)
         axes.axvline(best_epoch, color=theme.ink, alpha=0.5, linewidth=1, linestyle=(0, (3, 3)))
         _scale(axes, curves)
@@ -71,7 +72,7 @@ def _save(curves: Mapping[str, Curve], what: str, best_epoch: int, folder: Path)
         axes.set_xlabel("epoch")
         axes.grid(axis="y", color=theme.faint, linewidth=0.6)
         dress(axes, theme)
-        if len(curves) > 1:
+        if len(shown) > 1:
             axes.legend(frameon=False, labelcolor=theme.ink)
 
     return save(draw, folder, what.split(",", maxsplit=1)[0].replace(" ", "-"), _INCHES)
@@ -96,5 +97,5 @@ def _scale(axes: "Axes", curves: Mapping[str, Curve]) -> None:
         axes.yaxis.set_major_formatter(formatter)
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=min([0, *values]))
         axes.ticklabel_format(axis="y", scilimits=(-2, 4))

@@ -9,10 +9,14 @@ from typing import Any, Final, assert_never
 
 from protos.manifest_pb2 import DataSource
 from training import run
+from training.captions import run as captions_run
+from training.captions.run import is_caption_run
+from training.captions.speaker import VALIDATION_CIDER
 from training.edges import run as edges_run
 from training.edges.detector import VALIDATION_F
 from training.edges.run import is_edge_run
 from training.report import (
+    captions,
     columns,
     confusion,
     curves,
@@ -46,7 +50,7 @@ def write(folder: Path) -> Path:
         MissingData: the folder holds no finished training.
         InvalidArtifact: one of its files is damaged.
     """
-    draw = _edges if is_edge_run(folder) else _classifier
+    draw = _edges if is_edge_run(folder) else _captions if is_caption_run(folder) else _classifier
     # Half a report is never seen.
     with TemporaryDirectory(dir=folder, prefix=f"{run.REPORT}-", ignore_cleanup_errors=True) as name:
         out = Path(name)
@@ -86,6 +90,29 @@ def _edges(folder: Path, out: Path) -> str:
     sections = [
         curves.section(history.read(folder), trained.epoch, out, score=VALIDATION_F, called="validation F, %"),
         edges.section(trained, edges_run.read_drawn(folder), out),
+        _settings(facts.recipe.source, facts.data, facts.recipe.settings(), trained.library_versions),
+    ]
+    return page.page(facts.recipe.name, facts.recipe.summary, page.facts(rows), sections)
+
+
+def _captions(folder: Path, out: Path) -> str:
+    """Does the same for a captioner."""
+    trained = captions_run.load(folder)
+    results, facts = captions_run.read_results(folder), trained.facts
+    rows = [(f"{score.metric}, {score.data}", f"{score.value:.3f}") for score in results.scores]
+    rows += [
+        ("test pictures", f"{results.scores[0].samples:,}"),
+        ("best epoch", str(results.best_epoch)),
+        ("words", f"{len(facts.vocabulary):,}"),
+        ("parameters", f"{trained.parameters:,}"),
+        ("training took", duration(results.seconds)),
+        ("data", " and ".join(source.name for source in facts.data)),
+        ("seed", str(facts.seed)),
+    ]
+    past = history.read(folder)
+    sections = [
+        curves.section(past, results.best_epoch, out, score=VALIDATION_CIDER, called="validation CIDEr"),
+        captions.section(trained, captions_run.read_kept(folder), out),
         _settings(facts.recipe.source, facts.data, facts.recipe.settings(), trained.library_versions),
     ]
     return page.page(facts.recipe.name, facts.recipe.summary, page.facts(rows), sections)
