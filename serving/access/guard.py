@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -21,7 +21,9 @@ _SCHEME: Final = "bearer"
 # Whoever knocks all day long is not to fill the disk.
 _LOG_EVERY_S: Final = 1.0
 
-_Handler = grpc.RpcMethodHandler[Any, Any]
+# grpc's class is generic in its stub alone.
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+_Answered: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 _Context = grpc.aio.ServicerContext[Any, Any]
 _Function = Callable[[Any, _Context], Awaitable[Any]]
 
@@ -36,9 +38,9 @@ class Guard(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Handler | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[_Answered]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> _Handler | None:
+    ) -> _Answered:
         """Gives what answers a call: the method, or what refuses it before any message is read."""
         method = handler_call_details.method
         if method in OPEN:
