@@ -10,9 +10,10 @@ from typing import Any, Final
 import click
 
 from hondo import asked
+from hondo.access import Access, asks
 from hondo.answer import Answer
 from hondo.asked import Asked
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.client import Client
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
 from hondo.items import Field
 from protos.hondo_pb2 import Label, Model
@@ -30,18 +31,19 @@ _NOUNS: Final[dict[Field, str]] = {"images": "pictures", "texts": "texts", "rows
 @click.option("--texts", "texts_file", type=_FILE, help="File of texts, one a line; - is the standard input.")
 @click.option("--row", "rows", multiple=True, metavar="NUMBERS", help="A row, as 3.5,1; may be given several times.")
 @click.option("--csv", "csv_file", type=_FILE, help="CSV file of rows; its first line names the model's columns.")
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option("--model", default="", help="Name of the classifier; not needed where only one takes what is asked.")
 @click.option("--top-k", type=click.IntRange(min=1), default=3, show_default=True, help="Labels for each.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 def classify(
+    server: str,
+    access: Access,
     *,
     pictures: tuple[Path, ...],
     texts: tuple[str, ...],
     texts_file: str | None,
     rows: tuple[str, ...],
     csv_file: str | None,
-    server: str,
     model: str,
     top_k: int,
     as_json: bool,
@@ -54,7 +56,7 @@ def classify(
     field = _only_kind(images=pictures, texts=texts or texts_file, rows=rows or csv_file)
     at_hand = [*asked.pictures(pictures), *asked.texts(texts), *asked.rows(rows)]
     from_file: Iterable[Asked] = asked.lines(texts_file) if texts_file else ()
-    with Client(server) as client:
+    with Client(server, access=access) as client:
         if csv_file:
             table = _table(client, model)
             model, from_file = table.name, asked.records(csv_file, table.manifest.classification.table.columns)

@@ -8,6 +8,7 @@ import grpc
 import grpc.aio
 
 from hondo import channel, items, maps
+from hondo.access import DEFAULT_SERVER, Access
 from hondo.answer import Answer
 from hondo.bulk import Bulk
 from hondo.items import Field, Numbers, Picture
@@ -31,7 +32,6 @@ from protos.hondo_pb2 import (
 )
 from protos.rpc import HONDO
 
-DEFAULT_SERVER: Final = "127.0.0.1:8001"
 DEFAULT_TIMEOUT_S: Final = 30.0
 DEFAULT_BATCH: Final = 32
 
@@ -44,17 +44,23 @@ class Client:
     Every method raises what `hondo.errors` lists: InvalidRequest, ModelNotFound, WrongTask, Unavailable, ...
     """
 
-    def __init__(self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(
+        self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S, access: Access | None = None
+    ) -> None:
         self._server = server
         self._timeout_s = timeout_s
-        self._channel = grpc.insecure_channel(server, options=channel.OPTIONS)
-        self._classify = rpc.unary(self._channel, HONDO, "Classify", ClassifyResponse)
-        self._classify_stream = rpc.stream(self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
-        self._detect_edges = rpc.unary(self._channel, HONDO, "DetectEdges", DetectEdgesResponse)
-        self._generate = rpc.replies(self._channel, HONDO, "Generate", GenerateResponse)
-        self._score = rpc.unary(self._channel, HONDO, "Score", ScoreResponse)
-        self._list_models = rpc.unary(self._channel, HONDO, "ListModels", ListModelsResponse)
-        self._get_model = rpc.unary(self._channel, HONDO, "GetModel", GetModelResponse)
+        access = access or Access()
+        shown = access.metadata
+        self._channel = access.channel(server)
+        self._classify = rpc.unary(self._channel, HONDO, "Classify", ClassifyResponse, shown)
+        self._classify_stream = rpc.stream(
+            self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse, access.metadata
+        )
+        self._detect_edges = rpc.unary(self._channel, HONDO, "DetectEdges", DetectEdgesResponse, shown)
+        self._generate = rpc.replies(self._channel, HONDO, "Generate", GenerateResponse, shown)
+        self._score = rpc.unary(self._channel, HONDO, "Score", ScoreResponse, shown)
+        self._list_models = rpc.unary(self._channel, HONDO, "ListModels", ListModelsResponse, shown)
+        self._get_model = rpc.unary(self._channel, HONDO, "GetModel", GetModelResponse, shown)
 
     def classify(
         self,
@@ -267,17 +273,23 @@ class Client:
 class AsyncClient:
     """The same client for asyncio; make it inside the event loop that uses it."""
 
-    def __init__(self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+    def __init__(
+        self, server: str = DEFAULT_SERVER, *, timeout_s: float = DEFAULT_TIMEOUT_S, access: Access | None = None
+    ) -> None:
         self._server = server
         self._timeout_s = timeout_s
-        self._channel = grpc.aio.insecure_channel(server, options=channel.OPTIONS)
-        self._classify = rpc.unary_async(self._channel, HONDO, "Classify", ClassifyResponse)
-        self._classify_stream = rpc.stream_async(self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse)
-        self._detect_edges = rpc.unary_async(self._channel, HONDO, "DetectEdges", DetectEdgesResponse)
-        self._generate = rpc.replies_async(self._channel, HONDO, "Generate", GenerateResponse)
-        self._score = rpc.unary_async(self._channel, HONDO, "Score", ScoreResponse)
-        self._list_models = rpc.unary_async(self._channel, HONDO, "ListModels", ListModelsResponse)
-        self._get_model = rpc.unary_async(self._channel, HONDO, "GetModel", GetModelResponse)
+        access = access or Access()
+        shown = access.metadata
+        self._channel = access.channel_async(server)
+        self._classify = rpc.unary_async(self._channel, HONDO, "Classify", ClassifyResponse, shown)
+        self._classify_stream = rpc.stream_async(
+            self._channel, HONDO, "ClassifyStream", ClassifyStreamResponse, access.metadata
+        )
+        self._detect_edges = rpc.unary_async(self._channel, HONDO, "DetectEdges", DetectEdgesResponse, shown)
+        self._generate = rpc.replies_async(self._channel, HONDO, "Generate", GenerateResponse, shown)
+        self._score = rpc.unary_async(self._channel, HONDO, "Score", ScoreResponse, shown)
+        self._list_models = rpc.unary_async(self._channel, HONDO, "ListModels", ListModelsResponse, shown)
+        self._get_model = rpc.unary_async(self._channel, HONDO, "GetModel", GetModelResponse, shown)
 
     async def classify(
         self,

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from hondo import asked, images, maps
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.access import Access, asks
+from hondo.client import Client
 from hondo.errors import InvalidRequest
 from hondo.maps import FORMATS, Bits, Detected
 
@@ -46,7 +47,7 @@ _PNG: Final = ".png"
 @click.option("--bits", type=click.Choice(["8", "16"]), default="8", show_default=True, help="Of each pixel written.")
 @click.option("--beside", is_flag=True, help="Put each picture beside its edges.")
 @click.option("--side-edges", is_flag=True, help="Write the net's side outputs too, as NAME-side1.png and so on.")
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option(
     "--timeout",
     "timeout_s",
@@ -56,6 +57,8 @@ _PNG: Final = ".png"
     help="How long each picture may take, seconds.",
 )
 def edges(
+    server: str,
+    access: Access,
     *,
     pictures: tuple[Path, ...],
     out: Path,
@@ -65,7 +68,6 @@ def edges(
     bits: str,
     beside: bool,
     side_edges: bool,
-    server: str,
     timeout_s: float,
 ) -> None:
     """Ask a server for the edges in pictures of any size.
@@ -80,7 +82,7 @@ def edges(
     exact = cast("Bits", int(bits))
     settings: dict[str, Any] = {"model": model, "thin": thin, "threshold": threshold or 0.0, "side_edges": side_edges}
     failed = 0
-    with Client(server, timeout_s=timeout_s) as client:
+    with Client(server, timeout_s=timeout_s, access=access) as client:
         found = each_in_turn(client, paths, bits=exact, **settings)
         for path, place, answer in zip(paths, written, found, strict=True):
             if isinstance(answer, Detected):

@@ -51,6 +51,14 @@ class DeadlineExceeded(HondoError):
     """The answer did not come in time."""
 
 
+class Unauthenticated(HondoError):
+    """The server wants to know who asks: the token or the certificate is missing, or it knows none such."""
+
+
+class PermissionDenied(HondoError):
+    """The server knows who asks, and does not let them do this."""
+
+
 class Unavailable(HondoError):
     """No server answers there, or it is shutting down."""
 
@@ -87,6 +95,8 @@ STATUS: Mapping[type[HondoError], StatusCode] = MappingProxyType(
         WrongTask: StatusCode.FAILED_PRECONDITION,
         ResourceExhausted: StatusCode.RESOURCE_EXHAUSTED,
         DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
+        Unauthenticated: StatusCode.UNAUTHENTICATED,
+        PermissionDenied: StatusCode.PERMISSION_DENIED,
         Unavailable: StatusCode.UNAVAILABLE,
     }
 )

@@ -9,7 +9,8 @@ from typing import Final
 
 import click
 
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.access import Access, asks
+from hondo.client import Client
 from hondo.piece import Piece
 from protos.hondo_pb2 import Ending
 
@@ -18,7 +19,7 @@ _INTERRUPTED: Final = 130
 
 
 @click.command()
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option("--model", default="", help="Name of the model; not needed where only one writes.")
 @click.option("--prompt", default="", help="What to write on from.  [default: a text's beginning]")
 @click.option(
@@ -49,8 +50,9 @@ _INTERRUPTED: Final = 130
 @click.option("--replace-unknown", is_flag=True, help="Replace characters of the prompt that the model does not know.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a continuation instead, at its end.")
 def generate(
-    *,
     server: str,
+    access: Access,
+    *,
     model: str,
     prompt: str,
     max_characters: int,
@@ -67,7 +69,7 @@ def generate(
 
     Ctrl-C ends the writing on the server, too.
     """
-    with Client(server) as client:
+    with Client(server, access=access) as client:
         pieces = client.generate(
             prompt,
             model=model,

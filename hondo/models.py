@@ -6,7 +6,8 @@ from typing import Final
 import click
 from google.protobuf import json_format
 
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.access import Access, asks
+from hondo.client import Client
 from protos.hondo_pb2 import Model, TensorSignature
 from protos.manifest_pb2 import Classification, Manifest
 
@@ -16,11 +17,11 @@ _UNKNOWN: Final = "what its tensors say"
 
 
 @click.command()
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, with all but vocabularies.")
-def models(*, server: str, as_json: bool) -> None:
+def models(server: str, access: Access, *, as_json: bool) -> None:
     """List the models that a server serves: what they take and give, and their scores."""
-    with Client(server) as client:
+    with Client(server, access=access) as client:
         for model in client.list_models():
             click.echo(json_format.MessageToJson(model, indent=None) if as_json else _describe(model))
 

@@ -1,8 +1,9 @@
 """RPC methods from the services' own descriptors: what generated stubs would say, without their version demands."""
 
+import functools
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import grpc
 import grpc.aio
@@ -16,6 +17,9 @@ HONDO: ServiceDescriptor = hondo_pb2.DESCRIPTOR.services_by_name["Hondo"]
 INFERENCE: ServiceDescriptor = inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"]
 
 Response = TypeVar("Response", bound=Message)
+Method = TypeVar("Method", bound=Callable[..., Any])
+# What goes with a call beside the message.
+Metadata = tuple[tuple[str, str], ...]
 
 
 def python_name(method: str) -> str:
@@ -29,7 +33,11 @@ def request_types(service: ServiceDescriptor) -> dict[str, type[Message]]:
 
 
 def unary(
-    channel: grpc.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+    channel: grpc.Channel,
+    service: ServiceDescriptor,
+    method: str,
+    response: type[Response],
+    metadata: Metadata = (),
 ) -> Callable[..., Response]:
     """Gives the callable of a unary method on a blocking channel."""
     call: Callable[..., Response] = channel.unary_unary(
@@ -37,59 +45,89 @@ def unary(
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
-    return call
+    return _with(call, metadata)
 
 
 def unary_async(
-    channel: grpc.aio.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+    channel: grpc.aio.Channel,
+    service: ServiceDescriptor,
+    method: str,
+    response: type[Response],
+    metadata: Metadata = (),
 ) -> grpc.aio.UnaryUnaryMultiCallable[Any, Response]:
     """Gives the callable of a unary method on an asyncio channel."""
-    return channel.unary_unary(
+    call: grpc.aio.UnaryUnaryMultiCallable[Any, Response] = channel.unary_unary(
         f"/{service.full_name}/{method}",
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+    return _with(call, metadata)
 
 
 def stream(
-    channel: grpc.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+    channel: grpc.Channel,
+    service: ServiceDescriptor,
+    method: str,
+    response: type[Response],
+    metadata: Metadata = (),
 ) -> "grpc.StreamStreamMultiCallable[Any, Response]":
     """Gives the callable of a method that streams both ways, on a blocking channel."""
-    return channel.stream_stream(
+    call: grpc.StreamStreamMultiCallable[Any, Response] = channel.stream_stream(
         f"/{service.full_name}/{method}",
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+    return _with(call, metadata)
 
 
 def stream_async(
-    channel: grpc.aio.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+    channel: grpc.aio.Channel,
+    service: ServiceDescriptor,
+    method: str,
+    response: type[Response],
+    metadata: Metadata = (),
 ) -> grpc.aio.StreamStreamMultiCallable[Any, Response]:
     """Gives the callable of a method that streams both ways, on an asyncio channel."""
-    return channel.stream_stream(
+    call: grpc.aio.StreamStreamMultiCallable[Any, Response] = channel.stream_stream(
         f"/{service.full_name}/{method}",
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+    return _with(call, metadata)
 
 
 def replies(
-    channel: grpc.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+    channel: grpc.Channel,
+    service: ServiceDescriptor,
+    method: str,
+    response: type[Response],
+    metadata: Metadata = (),
 ) -> "grpc.UnaryStreamMultiCallable[Any, Response]":
     """Gives the callable of a method whose responses stream, on a blocking channel."""
-    return channel.unary_stream(
+    call: grpc.UnaryStreamMultiCallable[Any, Response] = channel.unary_stream(
         f"/{service.full_name}/{method}",
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+    return _with(call, metadata)
 
 
 def replies_async(
-    channel: grpc.aio.Channel, service: ServiceDescriptor, method: str, response: type[Response]
+    channel: grpc.aio.Channel,
+    service: ServiceDescriptor,
+    method: str,
+    response: type[Response],
+    metadata: Metadata = (),
 ) -> grpc.aio.UnaryStreamMultiCallable[Any, Response]:
     """Gives the callable of a method whose responses stream, on an asyncio channel."""
-    return channel.unary_stream(
+    call: grpc.aio.UnaryStreamMultiCallable[Any, Response] = channel.unary_stream(
         f"/{service.full_name}/{method}",
         request_serializer=lambda message: message.SerializeToString(),
         response_deserializer=response.FromString,
     )
+    return _with(call, metadata)
+
+
+def _with(method: Method, metadata: Metadata) -> Method:
+    """Gives a method whose every call carries metadata."""
+    return cast("Method", functools.partial(method, metadata=metadata)) if metadata else method

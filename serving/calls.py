@@ -10,10 +10,9 @@ import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from hondo import retry
 from hondo.errors import DeadlineExceeded, InvalidRequest
 from protos.rpc import python_name, request_types
-from serving.refusal import Refusal
+from serving.refusal import Refusal, abort
 
 # How long a response may wait for its reader.
 _PATIENCE_S: Final = 300.0
@@ -104,10 +103,7 @@ async def _write(context: _Context, response: Message) -> None:
 
 
 async def _abort(context: _Context, error: Exception, request: type[Message]) -> NoReturn:
-    refusal = Refusal.of(error, request.DESCRIPTOR.full_name)
-    after_s = refusal.retry_after_s
-    metadata = () if after_s is None else retry.to_metadata(refusal.text, after_s)
-    await context.abort(refusal.code, refusal.text, metadata)
+    await abort(context, Refusal.of(error, request.DESCRIPTOR.full_name))
 
 
 def _parse(request: type[Message], data: bytes) -> Message:

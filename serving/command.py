@@ -15,6 +15,8 @@ import click
 
 from hondo.images import Limits
 from serving import memory
+from serving.access.door import Door
+from serving.access.settings import AccessSettings, access_options
 from serving.age import process_age_s
 from serving.batcher import Queueing
 from serving.catalog import Catalog
@@ -148,10 +150,10 @@ _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in 
     help="Cores that each process works on.  [default: all it may use, shared among the workers]",
 )
 @click.option("--watchdog", is_flag=True, help="Measure how late the event loop comes to its calls; log it at the end.")
+@access_options
 @click.option("--worker", type=int, hidden=True, help="Which of several workers this process is.")
-@click.pass_context
 def serve(
-    context: click.Context,
+    access: AccessSettings,
     *,
     models: Path,
     host: str,
@@ -182,8 +184,9 @@ def serve(
     """
     name = f" worker {worker}:" if worker else ""
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s{name} %(message)s")
+    door = Door.of(access, host)
     if workers > 1:
-        asyncio.run(_supervise(context))
+        asyncio.run(_supervise(click.get_current_context(), door))
         return
     queueing = Queueing(max_rows=max_queue_rows, max_wait_ms=max_wait_ms, timeout_ms=queue_timeout_ms)
     settings = Settings(
@@ -202,12 +205,12 @@ def serve(
     chosen = choose(Device(device))
     wishes = Wishes(cores=cores, max_batch_size=max_batch_size, threads=threads, instances=instances)
     catalog = Catalog.load(models, chosen, wishes)
-    asyncio.run(_serve(catalog, settings, chosen))
+    asyncio.run(_serve(catalog, settings, chosen, door))
 
 
-async def _serve(catalog: Catalog, settings: Settings, device: Device) -> None:
+async def _serve(catalog: Catalog, settings: Settings, device: Device, door: Door) -> None:
     stop = _stop_asked()
-    server = Server(catalog, settings)
+    server = Server(catalog, settings, door)
     port = await server.start()
     memory.settle()
     for model in catalog:
@@ -224,14 +227,10 @@ async def _serve(catalog: Catalog, settings: Settings, device: Device) -> None:
     _log.info("stopped")
 
 
-async def _supervise(context: click.Context) -> None:
+async def _supervise(context: click.Context, door: Door) -> None:
     asked = context.params
     host, workers = asked["host"], asked["workers"]
-    with (
-        reserved(host, asked["port"]) as port,
-        _shared_metrics() as folder,
-        exposed(of_workers(folder), host, asked["metrics_port"]),
-    ):
+    with reserved(host, asked["port"]) as port, _shared_metrics() as folder:
         supervisor = Supervisor(
             [_worker_command(context, port, number) for number in range(1, workers + 1)],
             Restarts(),
@@ -241,7 +240,8 @@ async def _supervise(context: click.Context) -> None:
             ),
             on_end=lambda pid: forget(pid, folder),
         )
-        await supervisor.run(_stop_asked())
+        with exposed(of_workers(folder), host, asked["metrics_port"], lambda: supervisor.is_serving, door):
+            await supervisor.run(_stop_asked())
     _log.info("stopped")
 
 

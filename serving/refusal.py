@@ -2,10 +2,12 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final, NoReturn
 
+import grpc.aio
 from grpc import StatusCode
 
+from hondo import retry
 from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
 
 _log = logging.getLogger(__name__)
@@ -40,6 +42,13 @@ class Refusal:
         retry_after_s = error.retry_after_s if isinstance(error, Overloaded) else None
         index = error.index if isinstance(error, InvalidRequest) else None
         return cls(status_of(error), _shortened(str(error)), retry_after_s, index)
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal) -> NoReturn:
+    """Ends a call with a refusal."""
+    after_s = refusal.retry_after_s
+    metadata = () if after_s is None else retry.to_metadata(refusal.text, after_s)
+    await context.abort(refusal.code, refusal.text, metadata)
 
 
 def _shortened(text: str) -> str:

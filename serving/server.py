@@ -16,6 +16,7 @@ import grpc.aio
 
 from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
+from serving.access.door import OPEN_DOOR, Door
 from serving.batcher import Queueing
 from serving.calls import handler
 from serving.catalog import Catalog
@@ -67,12 +68,16 @@ class Settings:
 class Server:
     """Serves a catalog from `start` until `stop`."""
 
-    def __init__(self, catalog: Catalog, settings: Settings) -> None:
+    def __init__(self, catalog: Catalog, settings: Settings, door: Door = OPEN_DOOR) -> None:
         self._catalog = catalog
         self._settings = settings
+        self._door = door
+        self._is_serving = False
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
         self._people = HondoService(catalog, self._workers, _bounds(settings))
-        self._servers = [grpc.aio.server(options=_options(settings)) for _ in range(_INTAKES)]
+        self._servers = [
+            grpc.aio.server(interceptors=door.interceptors, options=_options(settings)) for _ in range(_INTAKES)
+        ]
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
         self._metrics = Metrics()
@@ -92,13 +97,15 @@ class Server:
             server.add_generic_rpc_handlers((handler(HONDO, self._people), handler(INFERENCE, inference)))
         port = self._listen()
         if self._settings.metrics_port is not None:
-            self._open.enter_context(exposed(self._metrics.registry, self._settings.host, self._settings.metrics_port))
+            place = (self._settings.host, self._settings.metrics_port)
+            self._open.enter_context(exposed(self._metrics.registry, *place, lambda: self._is_serving, self._door))
         for model in self._catalog:
             model.open(self._settings.queueing, self._metrics)
         for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
             await self._standing.set_serving(name)
         for server in self._servers:
             await server.start()
+        self._is_serving = True
         if self._watchdog:
             self._watchdog.start()
         return port
@@ -109,7 +116,7 @@ class Server:
             port = self._open.enter_context(reserved(host, port))
         try:
             for server in self._servers:
-                port = server.add_insecure_port(f"{host}:{port}")
+                port = self._door.open(server, f"{host}:{port}")
         except RuntimeError as error:
             raise refused(host, port) from error
         return port
@@ -118,6 +125,7 @@ class Server:
         """Says NOT_SERVING, refuses new calls, ends once those in flight are answered."""
         if self._watchdog:
             _log.info("%s", self._watchdog.stop())
+        self._is_serving = False
         await self._standing.stop()
         self._people.stop()
         await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])

@@ -69,6 +69,11 @@ class Supervisor:
         self._ready: set[int] = set()
         self._all_were_ready = False
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether any worker serves."""
+        return bool(self._ready)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Runs the workers until `stop` is set, then ends them.
 

@@ -14,8 +14,9 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from hondo.access import Access, asks
 from hondo.answer import Answer
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.client import Client
 from hondo.errors import InvalidRequest, WrongTask
 from protos.hondo_pb2 import Model
 from training import options
@@ -85,9 +86,9 @@ evaluate.add_command(edges)
 @click.argument("model")
 @options.needed_data
 @options.skip_corrupt
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def classifier(*, model: str, data: str, skip_corrupt: bool, server: str, as_json: bool) -> None:
+def classifier(server: str, access: Access, *, model: str, data: str, skip_corrupt: bool, as_json: bool) -> None:
     """Ask a running server about every test example of a data set, and score MODEL's answers.
 
     Pictures that are not files are sent as PNG. The model must know just the data set's classes.
@@ -96,7 +97,7 @@ def classifier(*, model: str, data: str, skip_corrupt: bool, server: str, as_jso
     if not as_json:
         for note in data_set.notes:
             click.echo(note)
-    with Client(server) as client:
+    with Client(server, access=access) as client:
         evaluation = ask(client, model, data_set)
     click.echo(_json(evaluation) if as_json else _text(evaluation))
     if evaluation.refused:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeVar
 
 import click
 
-from hondo.client import DEFAULT_SERVER
+from hondo.access import DEFAULT_SERVER
 from serving.bench import plot
 from serving.bench.load import Closed, Load, Open, Pace
 from serving.bench.report import to_json, to_text

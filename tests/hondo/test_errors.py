@@ -28,6 +28,8 @@ def test_the_table_is_as_documented() -> None:
         errors.WrongTask: StatusCode.FAILED_PRECONDITION,
         errors.ResourceExhausted: StatusCode.RESOURCE_EXHAUSTED,
         errors.DeadlineExceeded: StatusCode.DEADLINE_EXCEEDED,
+        errors.Unauthenticated: StatusCode.UNAUTHENTICATED,
+        errors.PermissionDenied: StatusCode.PERMISSION_DENIED,
         errors.Unavailable: StatusCode.UNAVAILABLE,
     }
     assert documented == STATUS

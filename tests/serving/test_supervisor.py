@@ -247,7 +247,7 @@ def test_models_that_do_not_load_are_not_tried_again(tmp_path: Path) -> None:
 def test_worker_gets_all_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker's command line has every option of its supervisor's, the port's number and its share of the cores."""
     monkeypatch.setattr(command, "available", lambda: 5)
-    asked = ["--workers", "3", "--host", "::", "--port", "0", "--device", "cpu", "--drain-seconds", "1.5"]
+    asked = ["--workers", "3", "--host", "::", "--insecure", "--port", "0", "--device", "cpu", "--drain-seconds", "1.5"]
     context = command.serve.make_context("serve", [*asked, "--max-message-mb", "9", "--", "-models"])
     told = [parsed(command._worker_command(context, 4242, number)) for number in (1, 2, 3)]
     same = {**context.params, "port": 4242, "workers": 1}

@@ -10,7 +10,8 @@ from typing import Final, cast
 import click
 from tqdm import tqdm  # type: ignore[import-untyped]  # has no stubs of its own
 
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.access import Access, asks
+from hondo.client import Client
 from training.bsds import plot
 from training.bsds.judge import Judged, Judging, judge
 from training.data import bsds500
@@ -49,7 +50,7 @@ _LINE_EVERY_S: Final = 30.0
     help="Non-maximum suppression first, as the scores of nets are stated; not for maps that are lines already.",
 )
 @click.option("--processes", type=click.IntRange(1), show_default="one a core", help="That compare maps side by side.")
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option(
     "--plot",
     "plot_to",
@@ -59,6 +60,8 @@ _LINE_EVERY_S: Final = 30.0
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def edges(
+    server: str,
+    access: Access,
     *,
     model: str,
     data: Path,
@@ -67,7 +70,6 @@ def edges(
     thresholds: int,
     thin: bool,
     processes: int | None,
-    server: str,
     plot_to: Path | None,
     as_json: bool,
 ) -> None:
@@ -83,7 +85,7 @@ def edges(
         thin=thin,
         processes=processes or _cores(),
     )
-    with Client(server, timeout_s=_PATIENCE_S) as client, _Bar() as bar:
+    with Client(server, timeout_s=_PATIENCE_S, access=access) as client, _Bar() as bar:
         judged = judge(client, model, data, judging, bar.left)
     if plot_to:
         plot.save(judged, plot_to)
