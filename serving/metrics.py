@@ -4,6 +4,7 @@ Several workers share a folder (PROMETHEUS_MULTIPROC_DIR, which prometheus_clien
 counts into files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count falls.
 """
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -76,6 +77,20 @@ class Metrics:
             read_tokens=self._tokens.labels(*read),
             written_tokens=self._tokens.labels(*step),
         )
+
+    def forget(self, model: str, version: int) -> None:
+        """Drops all series of a version that is served no longer; several workers' stay, as their sums need them."""
+        if FOLDER in os.environ:
+            return
+        for metric in (
+            self._requests,
+            self._queue_rows,
+            self._batch_rows,
+            self._run_seconds,
+            self._running_rows,
+            self._tokens,
+        ):
+            metric.remove_by_labels({"model": model, "version": str(version)})
 
 
 def of_workers(folder: Path) -> CollectorRegistry:

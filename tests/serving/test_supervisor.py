@@ -29,6 +29,7 @@ from hondo.errors import ServerError
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse, ServerLiveRequest, ServerLiveResponse
 from protos.rpc import INFERENCE, unary
 from serving import command
+from serving.settings import Settings
 from serving.supervisor import Restarts, Supervisor
 from tests.serving import artifacts, graphs
 from tests.serving.process import Process, hondo, serving
@@ -249,7 +250,8 @@ def test_worker_gets_all_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(command, "available", lambda: 5)
     asked = ["--workers", "3", "--host", "::", "--insecure", "--port", "0", "--device", "cpu", "--drain-seconds", "1.5"]
     context = command.serve.make_context("serve", [*asked, "--max-message-mb", "9", "--", "-models"])
-    told = [parsed(command._worker_command(context, 4242, number)) for number in (1, 2, 3)]
+    settings = Settings(workers=3)
+    told = [parsed(command._worker_command(context, settings, 4242, number)) for number in (1, 2, 3)]
     same = {**context.params, "port": 4242, "workers": 1}
     assert told == [same | {"worker": number, "cores": cores} for number, cores in ((1, 2), (2, 2), (3, 1))]
 
@@ -259,7 +261,8 @@ def test_worker_has_at_least_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "available", lambda: 2)
     for asked, cores in ([], 1), (["--cores", "7"], 7):
         context = command.serve.make_context("serve", ["--workers", "3", *asked, "models"])
-        assert parsed(command._worker_command(context, 4242, 3))["cores"] == cores
+        settings = Settings(workers=3, cores=7 if asked else None)
+        assert parsed(command._worker_command(context, settings, 4242, 3))["cores"] == cores
 
 
 def parsed(line: list[str]) -> dict[str, object]:
