@@ -34,7 +34,7 @@ def describe_in_short(model: Model) -> Description:
 
 def describe_absent(absent: Absent) -> AbsentDescription:
     """Says why a version is not served."""
-    return AbsentDescription(model=absent.name, version=absent.version, state=absent.state.name, reason=absent.reason)
+    return AbsentDescription(name=absent.name, version=absent.version, state=absent.state.name, reason=absent.reason)
 
 
 def _tensor(signature: Signature) -> TensorSignature:

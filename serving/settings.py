@@ -270,7 +270,7 @@ def _checked(
 
 def _why_unknown(name: str, known: Mapping[str, About]) -> str:
     if name in _OF_SERVER:
-        return "a setting of the server, not of a model: it stands above all tables"
+        return "a setting of the server, not a model's: it stands above all tables"
     near = difflib.get_close_matches(name.replace("-", "_").lower(), known, n=1)
     return "there is no such setting" + (f"; {near[0]} is meant?" if near else "; `hondo serve --help` lists all")
 

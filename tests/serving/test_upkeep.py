@@ -81,7 +81,7 @@ def listed(channel: grpc.Channel, name: str) -> tuple[list[str], dict[int, Absen
     answer = ask(channel, ListModelsRequest())
     assert isinstance(answer, ListModelsResponse)
     served = [str(model.version) for model in answer.models if model.name == name]
-    return served, {absent.version: absent for absent in answer.absent if absent.model == name}
+    return served, {absent.version: absent for absent in answer.absent if absent.name == name}
 
 
 def state(channel: grpc.Channel, name: str, version: int) -> "Absent.State | int | None":
