@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 
 # Loads at a time: one that takes for ever holds up no other, and no more than these measure each other's times.
 _SIDE_BY_SIDE: Final = 2
-# The counts of a version stay so long after its end, for the last scrapes.
-_COUNTS_STAY_S: Final = 120.0
+# The counts of a version stay so long after its end, for the last scrape.
+_COUNTS_STAY_S: Final = 60.0
 
 
 class Upkeep:

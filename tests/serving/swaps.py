@@ -31,6 +31,8 @@ from tests.serving.requests import PICTURES
 CLASSES: Final = len(artifacts.LABELS)
 # A connection of its own, on which nothing is asked twice: a failure would be seen.
 OWN: Final = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_retries", 0))
+# Requests of a stream that are not answered yet.
+_IN_FLIGHT: Final = 16
 # The server looks so often, seconds.
 LOOKS: Final = ("--watch", "--watch-seconds", "0.05")
 
@@ -135,15 +137,18 @@ class Load:
 
     def _stream(self) -> list[int]:
         answered: list[int] = []
+        room = threading.Semaphore(_IN_FLIGHT)
 
         def requests() -> Iterator[ClassifyRequest]:
             number = 0
             while not self._stop.wait(0.001):
+                room.acquire(timeout=PATIENCE_S)
                 yield ClassifyRequest(images=[PICTURES[number % CLASSES]])
                 number += 1
 
         with grpc.insecure_channel(self._address, options=OWN) as channel:
             for response in stream(channel, HONDO, "ClassifyStream", ClassifyStreamResponse)(requests()):
+                room.release()
                 assert response.HasField("answer"), response.failure
                 answered.append(check_classified(response.answer, len(answered) % CLASSES))
         return answered

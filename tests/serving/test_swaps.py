@@ -41,6 +41,6 @@ def test_swaps_under_load_lose_nothing(tmp_path: Path) -> None:
             remove(models, version - 1)
             resident.append(resident_kb(process.popen.pid))
             assert not load.has_failed
-    settled, last = resident[SWAPS // 4], max(resident[-SWAPS // 10 :])
-    print(f"RSS KB: first {resident[0]}, after a quarter {settled}, at the end {last}")
-    assert last < 1.05 * settled + 2048
+    print(f"RSS, KB: {resident[:: max(1, SWAPS // 10)]}, at the end {resident[-1]}")
+    # The counts of the versions of the last minute are kept; what was there at half-time has seen as many come and go.
+    assert max(resident[-SWAPS // 10 :]) < 1.05 * resident[SWAPS // 2]
