@@ -33,6 +33,7 @@ from serving.settings import Settings
 from serving.supervisor import Restarts, Supervisor
 from tests.serving import artifacts, graphs
 from tests.serving.process import Process, hondo, serving
+from tests.serving.swaps import LOOKS, newest, publish
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over processes")
 
@@ -322,3 +323,29 @@ async def test_kills_what_does_not_end(tmp_path: Path) -> None:
     started_s = time.monotonic()
     await supervisor(tmp_path, STUBBORN, STEADY, on_ready=stop.set, patience_s=0.3).run(stop)
     assert 0.3 < time.monotonic() - started_s < PATIENCE_S
+
+
+def test_every_worker_keeps_up_with_the_folder(tmp_path: Path) -> None:
+    """A new version is served by all workers, each having loaded it by itself."""
+    models = tmp_path / "models"
+    publish(models, 1)
+    with (
+        serving(models, tmp_path / "server.log", "--workers", "2", *LOOKS) as server,
+        ExitStack() as stack,
+    ):
+        channels = [stack.enter_context(grpc.insecure_channel(server.address, options=[OWN])) for _ in range(16)]
+        assert {newest(channel) for channel in channels} == {1}
+        publish(models, 2)
+        wait_until(lambda: {newest(channel) for channel in channels} == {2})
+        wait_until(lambda: all(f"worker {n}: ended side version 1" in server.log.read_text() for n in (1, 2)))
+    for number in (1, 2):
+        assert f"worker {number}: serving side version 2, loaded in" in server.log.read_text()
+
+
+def test_control_by_clients_is_refused(models: Path) -> None:
+    """What would reach one worker alone is refused before any worker starts, saying what to do."""
+    ended = subprocess.run(
+        hondo("serve", models, "--workers", "2", "--model-control"), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: --model-control needs --workers 1")
