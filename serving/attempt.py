@@ -22,16 +22,16 @@ class Limits:
     def __init__(self) -> None:
         self.run_options = onnxruntime.RunOptions()
         self._loading: list[onnxruntime.SessionOptions] = []
-        self._is_over = False
+        self.is_over = False
 
     def bind(self, options: onnxruntime.SessionOptions) -> None:
         """Has a session that is about to be made end with the attempt."""
         self._loading.append(options)
-        options.set_load_cancellation_flag(self._is_over)
+        options.set_load_cancellation_flag(self.is_over)
 
     def end(self) -> None:
         """Ends what is loading or running."""
-        self._is_over = True
+        self.is_over = True
         self.run_options.terminate = True
         for options in self._loading:
             options.set_load_cancellation_flag(True)

@@ -5,7 +5,7 @@ from concurrent.futures import TimeoutError as Timeout
 from pathlib import Path
 from typing import Final
 
-from hondo.errors import InvalidArtifact, ModelNotFound
+from hondo.errors import HondoError, InvalidArtifact, ModelNotFound
 from serving import loading
 from serving.absent import Absent
 from serving.device import Device
@@ -51,7 +51,7 @@ class Catalog:
             while missing := stock.missing(name, catalog.served(name)):
                 try:
                     catalog.serve(_loaded(missing[0], device, settings))
-                except InvalidArtifact as error:
+                except HondoError as error:
                     stock.refuse(missing[0], str(error))
         catalog.set_absent(list(stock.absent(catalog.all(), ())))
         return catalog

@@ -1,5 +1,6 @@
 """Loading: a version's files become a model, once they are proved whole and compute here what they promise."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
-from hondo.errors import InvalidArtifact, InvalidRequest
-from serving import classifier, detector, footprint, plan, sample, writer
+from hondo.errors import HondoError, InvalidArtifact, InvalidRequest
+from serving import attempt, classifier, detector, footprint, plan, sample, writer
 from serving.attempt import Attempt
 from serving.decode import plan as decode_plan
 from serving.decode.graphs import Graphs
@@ -21,6 +22,8 @@ from serving.place import Place
 from serving.plan import Plan, Wishes
 from serving.session import Session
 from serving.settings import ModelSettings
+
+_log = logging.getLogger(__name__)
 
 # Room for other instruction sets and for TF32; the export gate proved the file itself to 1e-5.
 _TOLERANCE: Final = 1e-3
@@ -40,7 +43,19 @@ def begin(
         cores: how many to compute with; all that the process may use, unless given.
         is_behind: requests are being answered meanwhile, and go first.
     """
-    return Attempt(lambda: _load(place, device, settings, settings.wishes(cores)), is_behind=is_behind)
+
+    def load() -> Model:
+        try:
+            return _load(place, device, settings, settings.wishes(cores))
+        except HondoError:
+            raise
+        except Exception as error:
+            limits = attempt.current.get()
+            if limits is None or not limits.is_over:
+                _log.exception("loading %s failed", place.path)
+            raise InvalidArtifact(f"{place.path} does not load: {error}") from error
+
+    return Attempt(load, is_behind=is_behind)
 
 
 def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes) -> Model:

@@ -65,6 +65,11 @@ class Stock:
                 raise InvalidSettings(f"[models.{name}] versions: {min(missing)} is not there; there are {there}")
 
     @property
+    def unknown(self) -> list[str]:
+        """The models that the settings speak of but that are not there."""
+        return [name for name in self._settings.models if name not in self._there]
+
+    @property
     def names(self) -> list[str]:
         """The models' names, sorted."""
         return sorted(self._there)
@@ -76,6 +81,8 @@ class Stock:
     def put(self, place: Place) -> None:
         """Notes that a version is there."""
         self._there.setdefault(place.name, {})[place.version] = place
+        if not self._is_refused(place):
+            self._refused.pop(key_of(place), None)
 
     def drop(self, key: Key) -> None:
         """Notes that a version is gone."""
@@ -115,6 +122,10 @@ class Stock:
         good = [version for version, place in there.items() if version in served or not self._is_refused(place)]
         return [there[version] for version in self._settings.of(name).versions.chosen(good)]
 
+    def must_stay(self, name: str) -> bool:
+        """Says whether what is served of a model stays though its files are gone: all that came after is broken."""
+        return not self._is_held(name) and not self.wanted(name) and bool(self.why_refused(name))
+
     def missing(self, name: str, served: Mapping[int, Model] = _NONE) -> list[Place]:
         """Gives those of the wanted versions that are to be loaded: not served, or from other files."""
         return [
@@ -147,7 +158,8 @@ class Stock:
 
     def _passed_over(self, name: str, version: int) -> Absent:
         if self._is_held(name):
-            return Absent(name, version, State.UNLOADED, "it was unloaded, or is loaded on request only")
+            why = "it was unloaded" if name in self._unloaded else "it is loaded on request only (the setting `load`)"
+            return Absent(name, version, State.UNLOADED, why)
         policy = self._settings.of(name).versions
         return Absent(name, version, State.NOT_CHOSEN, f"the setting `versions` is {policy}")
 

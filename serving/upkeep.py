@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 
 # Loads at a time: one that takes for ever holds up no other, and no more than these measure each other's times.
 _SIDE_BY_SIDE: Final = 2
+# What leaves may take to end once no call may use it any more, seconds.
+_END_S: Final = 5.0
 # The counts of a version stay so long after its end, for the last scrape.
 _COUNTS_STAY_S: Final = 60.0
 
@@ -55,6 +57,8 @@ class Upkeep:
         for absent in self._catalog.absent:
             if absent.state is State.REFUSED:
                 _log.error("refused %s version %d: %s", absent.name, absent.version, absent.reason)
+        for name in self._stock.unknown:
+            _log.warning("[models.%s] has settings, but there is no such model yet", name)
         if self._settings.watch:
             self._seen = {key_of(place): place for place in self._places()}
             self._watching = asyncio.create_task(self._watch())
@@ -68,7 +72,8 @@ class Upkeep:
         """Ends with the last of what is served and what leaves; no call may use any."""
         for model in self._catalog:
             await _off_loop(model.close)
-        await asyncio.gather(*self._leaving.values(), return_exceptions=True)
+        if self._leaving:
+            await asyncio.wait(self._leaving.values(), timeout=_END_S)
 
     async def load(self, name: str) -> None:
         """Loads a model that was unloaded, or what is new of it; returns when that is served.
@@ -151,7 +156,7 @@ class Upkeep:
         for place in missing:
             if key_of(place) not in self._loading:
                 self._loading[key_of(place)] = asyncio.create_task(self._load(place))
-        if not missing:
+        if not missing and not self._stock.must_stay(name):
             wanted = {place.version for place in self._stock.wanted(name, self._catalog.served(name))}
             for version, model in list(self._catalog.served(name).items()):
                 if version not in wanted:
@@ -169,9 +174,6 @@ class Upkeep:
                 self._swap(model, time.monotonic() - started_s)
         except HondoError as error:
             self._refuse(place, str(error))
-        except Exception:  # noqa: BLE001  whatever it is, it concerns this version alone
-            _log.exception("loading %s failed", place.path)
-            self._refuse(place, "internal error; the server's log says more")
         finally:
             del self._loading[key_of(place)]
         self._settle(place.name)

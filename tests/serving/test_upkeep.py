@@ -268,6 +268,18 @@ def test_removed_version_is_retired(models: Path, tmp_path: Path) -> None:
             check(channel, "other")
 
 
+def test_removed_version_stays_where_what_came_after_is_broken(shared: Path, channel: grpc.Channel, name: str) -> None:
+    """A version that was replaced by a broken one of another number serves on, though its own folder is gone."""
+    publish_spoilt(shared, 2, name, truncate)
+    remove(shared, 1, name)
+    wait_until(lambda: state(channel, name, 2) == Absent.REFUSED)
+    time.sleep(0.3)  # several looks
+    assert classify(channel, 0, name) == 1
+    publish(shared, 3, name)
+    wait_until(lambda: newest(channel, name) == 3)
+    assert listed(channel, name)[0] == ["3"]
+
+
 def test_empty_folder_changes_nothing(models: Path, tmp_path: Path) -> None:
     """A folder in which nothing is left looks like a volume that is gone: what is served stays."""
     with serving(models, tmp_path / "log", *LOOKS) as process, grpc.insecure_channel(process.address) as channel:
