@@ -24,9 +24,11 @@ from protos.inference_pb2 import (
     ServerReadyRequest,
     ServerReadyResponse,
 )
-from serving.catalog import Catalog, Model
+from serving.catalog import Catalog
 from serving.datatypes import BYTES
+from serving.model import Model
 from serving.queue import Priority
+from serving.repository import Repository
 from serving.session import Session
 from serving.tensors import wanted_outputs, write_outputs
 
@@ -50,9 +52,12 @@ _UNSUPPORTED = (
 class InferenceService:
     """The methods of `inference.GRPCInferenceService`."""
 
-    def __init__(self, catalog: Catalog, workers: Executor) -> None:
+    def __init__(self, catalog: Catalog, workers: Executor, repository: Repository) -> None:
         self._catalog = catalog
         self._workers = workers
+        self.repository_index = repository.index
+        self.repository_model_load = repository.load
+        self.repository_model_unload = repository.unload
 
     async def server_live(self, _request: ServerLiveRequest) -> ServerLiveResponse:
         """Says that the process is alive."""
@@ -72,7 +77,7 @@ class InferenceService:
 
     async def server_metadata(self, _request: ServerMetadataRequest) -> ServerMetadataResponse:
         """Says who answers."""
-        return ServerMetadataResponse(name="hondo", version=package_version("hondo"))
+        return ServerMetadataResponse(name="hondo", version=package_version("hondo"), extensions=["model_repository"])
 
     async def model_metadata(self, request: ModelMetadataRequest) -> ModelMetadataResponse:
         """Describes a model's tensors."""
@@ -89,7 +94,10 @@ class InferenceService:
 
     async def model_infer(self, request: ModelInferRequest) -> ModelInferResponse:
         """Runs a model. Outputs come typed where the inputs came typed, raw otherwise."""
-        model = self._find(request.model_name, request.model_version)
+        with self._find(request.model_name, request.model_version).used() as model:
+            return await self._inferred(model, request)
+
+    async def _inferred(self, model: Model, request: ModelInferRequest) -> ModelInferResponse:
         session = _only_session(model)
         _check_parameters(request)
         outputs = wanted_outputs(request, session.outputs)

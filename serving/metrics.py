@@ -4,8 +4,10 @@ Several workers share a folder (PROMETHEUS_MULTIPROC_DIR, which prometheus_clien
 counts into files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count falls.
 """
 
+import os
+from collections import defaultdict
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -15,6 +17,8 @@ from serving.tally import DecodeTally, Outcome, Tally
 
 # The name of the environment variable with the folder that workers share.
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+Series = TypeVar("Series", Counter, Gauge, Histogram)
 
 _GRAPH: Final = ("model", "version", "graph")
 _ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -26,6 +30,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # The series that there are, by model and version.
+        self._made: dict[tuple[str, ...], set[tuple[Counter | Gauge | Histogram, tuple[str, ...]]]] = defaultdict(set)
         self._requests = Counter(
             "hondo_requests_total",
             "Requests to a graph, by how they left its queue.",
@@ -56,26 +62,35 @@ class Metrics:
         """Gives what counts for one graph; all of its series are there from now on, at 0."""
         of = (model, str(version), graph)
         return Tally(
-            requests={outcome: self._requests.labels(*of, outcome) for outcome in Outcome},
-            queue_rows=self._queue_rows.labels(*of),
-            batch_rows=self._batch_rows.labels(*of),
-            run_seconds=self._run_seconds.labels(*of),
+            requests={outcome: self._one(self._requests, *of, outcome) for outcome in Outcome},
+            queue_rows=self._one(self._queue_rows, *of),
+            batch_rows=self._one(self._batch_rows, *of),
+            run_seconds=self._one(self._run_seconds, *of),
         )
 
     def decode_tally(self, model: str, version: int) -> DecodeTally:
         """Gives what counts for a model that writes, likewise."""
         read, step = (model, str(version), PREFILL), (model, str(version), STEP)
         return DecodeTally(
-            requests={outcome: self._requests.labels(*step, outcome) for outcome in Outcome},
-            queue_rows=self._queue_rows.labels(*step),
-            running_rows=self._running_rows.labels(*step),
-            step_rows=self._batch_rows.labels(*step),
-            step_seconds=self._run_seconds.labels(*step),
-            read_rows=self._batch_rows.labels(*read),
-            read_seconds=self._run_seconds.labels(*read),
-            read_tokens=self._tokens.labels(*read),
-            written_tokens=self._tokens.labels(*step),
+            requests={outcome: self._one(self._requests, *step, outcome) for outcome in Outcome},
+            queue_rows=self._one(self._queue_rows, *step),
+            running_rows=self._one(self._running_rows, *step),
+            step_rows=self._one(self._batch_rows, *step),
+            step_seconds=self._one(self._run_seconds, *step),
+            read_rows=self._one(self._batch_rows, *read),
+            read_seconds=self._one(self._run_seconds, *read),
+            read_tokens=self._one(self._tokens, *read),
+            written_tokens=self._one(self._tokens, *step),
         )
+
+    def forget(self, model: str, version: int) -> None:
+        """Drops all series of a version that is served no longer; several workers' stay, as their sums need them."""
+        for metric, labels in self._made.pop((model, str(version)), ()) if FOLDER not in os.environ else ():
+            metric.remove(*labels)
+
+    def _one(self, metric: Series, *labels: str) -> Series:
+        self._made[labels[:2]].add((metric, labels))
+        return metric.labels(*labels)
 
 
 def of_workers(folder: Path) -> CollectorRegistry:

@@ -8,26 +8,28 @@ import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
 import grpc.aio
 
-from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
-from serving.batcher import Queueing
 from serving.calls import handler
 from serving.catalog import Catalog
 from serving.cores import available
 from serving.detect import Bounds
+from serving.device import Device
 from serving.exposition import exposed
 from serving.inference import InferenceService
 from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
+from serving.repository import Repository
+from serving.settings import Settings
 from serving.standing import Standing
+from serving.stock import Stock
+from serving.upkeep import Upkeep
 from serving.watchdog import Watchdog
 
 _log = logging.getLogger(__name__)
@@ -40,35 +42,12 @@ _INTAKES: Final = 4 if sys.platform == "linux" else 1
 _CONNECTION_AGE_MS: Final = 60_000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to serve."""
-
-    host: str = "127.0.0.1"
-    # 0 takes a free port.
-    port: int = 8001
-    # The largest message taken or sent, bytes.
-    max_message_bytes: int = 64 * 2**20
-    # How long a stop waits for the calls in flight, seconds.
-    drain_s: float = 30.0
-    # How many cores to work on; all that the process may use, unless given.
-    cores: int | None = None
-    # Whether other processes serve on the same port.
-    port_shared: bool = False
-    images: Limits = field(default_factory=Limits)
-    # Memory that one run of an edge detector may take, bytes: what would need more is answered in parts.
-    run_bytes: int = 2**30
-    queueing: Queueing = field(default_factory=Queueing)
-    # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
-    metrics_port: int | None = 8002
-    # Measure how late the event loop comes to its calls, and log it at the end.
-    watchdog: bool = False
-
-
 class Server:
     """Serves a catalog from `start` until `stop`."""
 
-    def __init__(self, catalog: Catalog, settings: Settings, door: Door = OPEN_DOOR) -> None:
+    def __init__(
+        self, catalog: Catalog, stock: Stock, device: Device, settings: Settings, door: Door = OPEN_DOOR
+    ) -> None:
         self._catalog = catalog
         self._settings = settings
         self._door = door
@@ -81,6 +60,7 @@ class Server:
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
         self._metrics = Metrics()
+        self._upkeep = Upkeep(catalog, stock, device, settings, self._metrics)
         self._open = ExitStack()
 
     async def start(self) -> int:
@@ -92,17 +72,17 @@ class Server:
         Raises:
             Unavailable: the port, or that of the metrics, cannot be had.
         """
-        inference = InferenceService(self._catalog, self._workers)
+        repository = Repository(self._catalog, self._upkeep, is_controlled=self._settings.model_control)
+        inference = InferenceService(self._catalog, self._workers, repository)
         for server in self._servers:
             server.add_generic_rpc_handlers((handler(HONDO, self._people), handler(INFERENCE, inference)))
         port = self._listen()
-        if self._settings.metrics_port is not None:
+        if self._settings.worker is None:  # else the supervisor tells of them
             place = (self._settings.host, self._settings.metrics_port)
             self._open.enter_context(exposed(self._metrics.registry, *place, lambda: self._is_serving, self._door))
-        for model in self._catalog:
-            model.open(self._settings.queueing, self._metrics)
-        for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
-            await self._standing.set_serving(name)
+        self._upkeep.start()
+        await self._standing.set_serving(["", HONDO.full_name, INFERENCE.full_name])
+        await self._standing.follow(self._catalog)
         for server in self._servers:
             await server.start()
         self._is_serving = True
@@ -112,7 +92,7 @@ class Server:
 
     def _listen(self) -> int:
         host, port = self._settings.host, self._settings.port
-        if _INTAKES > 1 and not self._settings.port_shared:
+        if _INTAKES > 1 and self._settings.worker is None:
             port = self._open.enter_context(reserved(host, port))
         try:
             for server in self._servers:
@@ -126,19 +106,19 @@ class Server:
         if self._watchdog:
             _log.info("%s", self._watchdog.stop())
         self._is_serving = False
+        self._upkeep.stop()
         await self._standing.stop()
         self._people.stop()
-        await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
+        await asyncio.gather(*[server.stop(self._settings.drain_seconds) for server in self._servers])
         self._open.close()
-        for model in self._catalog:
-            model.close()
+        await self._upkeep.close()
         self._workers.shutdown()
 
 
 def _bounds(settings: Settings) -> Bounds:
     return Bounds(
         images=settings.images,
-        run_bytes=settings.run_bytes,
+        run_bytes=settings.model.run_bytes,
         message_bytes=settings.max_message_bytes,
         parts=settings.cores or available(),
     )
@@ -149,6 +129,6 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # Without `reserved`, a second server on the same port would take half of the connections unnoticed.
-        ("grpc.so_reuseport", int(settings.port_shared or _INTAKES > 1)),
-        *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.port_shared else []),
+        ("grpc.so_reuseport", int(settings.worker is not None or _INTAKES > 1)),
+        *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.worker is not None else []),
     ]

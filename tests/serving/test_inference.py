@@ -32,9 +32,9 @@ def test_model_is_ready_or_not(channel: grpc.Channel, name: str, number: str, *,
 
 
 def test_server_says_who_it_is(channel: grpc.Channel) -> None:
-    """The server's metadata are its name and its version."""
+    """The server's metadata are its name, its version and its extensions."""
     answer = ask(channel, oip.ServerMetadataRequest())
-    assert answer == oip.ServerMetadataResponse(name="hondo", version=version("hondo"))
+    assert answer == oip.ServerMetadataResponse(name="hondo", version=version("hondo"), extensions=["model_repository"])
 
 
 def test_model_is_described(channel: grpc.Channel) -> None:

@@ -81,7 +81,8 @@ def test_server_and_models_are_ready(facts: Facts) -> None:
 
 def test_metadata_are_understood(facts: Facts) -> None:
     """The package reads who the server is, and each model's versions and tensors."""
-    assert facts["standing"]["server"] == {"name": "hondo", "version": version("hondo")}
+    server = {"name": "hondo", "version": version("hondo"), "extensions": ["model_repository"]}
+    assert facts["standing"]["server"] == server
     assert facts["standing"]["side"] == {
         "name": "side",
         "versions": ["1", "2"],
@@ -193,3 +194,18 @@ def test_released_model_answers_as_promised(python: Path, tmp_path: Path) -> Non
     """The released LeNet-5 answers its golden samples through tritonclient."""
     with serving(LENET5.parent.parent, tmp_path / "log") as process:
         check_golden(python, process.address, LENET5, tmp_path / "out.npz")
+
+
+def test_repository_is_listed_and_controlled(python: Path, tmp_path: Path) -> None:
+    """The package lists the models, unloads and loads one, and is told what is refused in its own errors."""
+    for number in (1, 2):
+        artifacts.write_classifier(tmp_path / "models", version=number)
+    with serving(tmp_path / "models", tmp_path / "log", "--model-control") as process:
+        facts = json.loads(run(python, "repository.py", process.address))
+    assert facts["at the start"] == [
+        {"name": "side", "version": "1", "state": "UNAVAILABLE", "reason": "the setting `versions` is newest"},
+        {"name": "side", "version": "2", "state": "READY"},
+    ]
+    assert facts["ready"] == [True, False, True]
+    assert facts["unknown"] == ["StatusCode.NOT_FOUND", "there is no model 'nobody' to load; there are side"]
+    assert facts["config"][0] == "StatusCode.INVALID_ARGUMENT"
