@@ -272,7 +272,7 @@ def test_dry_run_prints_what_would_be_served(tmp_path: Path) -> None:
         result = started(tmp_path, "--dry-run", "--device", "cpu", "--port", port, "--max-queue-rows", "9")
     assert result.returncode == 0
     lines = result.stdout.splitlines()
-    assert lines[0] == f"on 127.0.0.1:{port}, device cpu; device = cpu, port = {port}"
+    assert lines[0] == f"on 127.0.0.1:{port}, device cpu; port = {port}, device = cpu"
     assert lines[1:3] == ["fragile version 1: bare ONNX file", "  model: each request alone, 1 side by side"]
     assert lines[3] == "  at most 9 rows wait, max_batch_size = 4, max_queue_rows = 9"
     assert lines[4] == "side version 1: classification"
