@@ -102,7 +102,9 @@ def _choose(nodes: Nodes, net: Captioner, task: Captioning, deep_NE: str) -> Non
     weights_VE[[task.start, task.unknown]] = 0
     bias_V = net.output.bias.detach().numpy().copy()
     bias_V[[task.start, task.unknown]] = _NEVER
-    logits_NV = nodes.one("Gemm", deep_NE, nodes.weights("output", weights_VE), nodes.weights("output_bias", bias_V), transB=1)
+    logits_NV = nodes.one(
+        "Gemm", deep_NE, nodes.weights("output", weights_VE), nodes.weights("output_bias", bias_V), transB=1
+    )
     choices, candidates = signature.choices(net), signature.candidates(net)
     ranked = sampling.rank(nodes, logits_NV, choices)
     token_N1, log_probability_N1 = sampling.choose(nodes, ranked, UNIFORM, sampling.controls(nodes, choices))

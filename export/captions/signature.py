@@ -7,11 +7,12 @@ B candidates.
 from typing import Final
 
 from export.signature import BATCH, IMAGE
-from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, STEP, TEMPERATURE, TOKEN, TOP_K, TOP_P, UNIFORM
+from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, TEMPERATURE, TOKEN, TOP_K, TOP_P, UNIFORM
 from protos.manifest_pb2 import Captioning
 from serving.datatypes import BY_NAME, Datatype
 from serving.session import Signature
 from training.models.captioner import Captioner
+from training.models.recurrent import PARTS
 
 ENCODE: Final = "encode"
 
@@ -26,14 +27,13 @@ ATTENTION: Final = "attention"
 CHOICES: Final = 64
 CANDIDATES: Final = 10
 
-_PARTS: Final = ("hidden", "cell")
 _F32: Final[Datatype] = BY_NAME["FP32"]
 _I64: Final[Datatype] = BY_NAME["INT64"]
 
 
 def states(net: Captioner) -> list[str]:
     """Gives the names of the state's parts: outputs of "encode", inputs of "step"."""
-    return [f"state_{part}" for part in _PARTS[: net.parts]]
+    return [f"state_{part}" for part in PARTS[net.cell]]
 
 
 def next_states(net: Captioner) -> list[str]:
