@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
-from serving import classifier, detector, footprint, plan, sample, writer
+from serving import captioner, classifier, detector, footprint, plan, sample, writer
 from serving.batcher import Batcher, Queueing
 from serving.decode import plan as decode_plan
-from serving.decode.graphs import PREFILL, STEP, Graphs
+from serving.decode.graphs import ENCODE, PREFILL, STEP, Graphs
 from serving.decode.loop import Loop
 from serving.decode.plan import Plan as DecodePlan
 from serving.device import Device
@@ -50,7 +50,9 @@ class Model:
         self.artifact = read
         self.sessions = {role: plan.session for role, plan in plans.items()}
         if decode_plan is not None:
-            self.sessions = {PREFILL: decode_plan.graphs.prefill, STEP: decode_plan.graphs.step}
+            if decode_plan.graphs.prefill is not None:
+                self.sessions[PREFILL] = decode_plan.graphs.prefill
+            self.sessions[STEP] = decode_plan.graphs.step
         self._readers = {role: Reader(plan.session.inputs) for role, plan in plans.items()}
         self._plans = plans
         self._decode_plan = decode_plan
@@ -69,12 +71,13 @@ class Model:
             for role, plan in self._plans.items()
         }
         if self._decode_plan is not None:
-            self._loop = Loop(self._decode_plan, queueing, metrics.decode_tally(self.name, self.version))
+            begins = PREFILL if self._decode_plan.graphs.prefill is not None else ENCODE
+            self._loop = Loop(self._decode_plan, queueing, metrics.decode_tally(self.name, self.version, begins))
 
     @property
     def loop(self) -> Loop:
-        """Gives what reads and writes tokens, where the task is to write."""
-        assert self._loop is not None, "the model writes, and is open"
+        """Gives what reads and writes tokens, where the task is to write them."""
+        assert self._loop is not None, "the model writes tokens, and is open"
         return self._loop
 
     def reader(self, role: str) -> Reader:
@@ -182,7 +185,9 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
     if (place / artifact.MANIFEST).exists():
         read = artifact.read(place)
         if read.manifest.WhichOneof("task") == "text_generation":
-            return Model(name, version, {}, read, decode_plan=_decode_plan(read, device, wishes))
+            return Model(name, version, {}, read, decode_plan=_writer_plan(read, device, wishes))
+        if read.manifest.WhichOneof("task") == "captioning":
+            return _captioner(name, version, read, device, wishes)
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
         is_detector = read.manifest.HasField("edge_detection")
@@ -193,18 +198,34 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
     return Model(name, version, {MODEL: planned}, None)
 
 
-def _decode_plan(read: Artifact, device: Device, wishes: Wishes) -> DecodePlan:
+def _sessions(read: Artifact, device: Device, wishes: Wishes) -> dict[str, Session]:
+    """Opens an artifact's graphs, and holds that they are what its task takes."""
     roles = [graph.role for graph in read.manifest.graphs]
     sessions = {role: Session.open(read.graph_path(role), device, wishes.run_threads) for role in roles}
     _check_task(read, sessions)
+    return sessions
+
+
+def _captioner(name: str, version: int, read: Artifact, device: Device, wishes: Wishes) -> Model:
+    sessions = _sessions(read, device, wishes)
+    encode, golden = _planned(read, ENCODE, sessions[ENCODE], wishes), _checked_golden(read, STEP, sessions[STEP])
+    planned = decode_plan.make(Graphs.of_captioner(sessions), device, {STEP: golden}, wishes)
+    return Model(name, version, {ENCODE: encode}, read, decode_plan=planned)
+
+
+def _writer_plan(read: Artifact, device: Device, wishes: Wishes) -> DecodePlan:
+    sessions = _sessions(read, device, wishes)
     golden = {role: _checked_golden(read, role, session) for role, session in sessions.items()}
     return decode_plan.make(Graphs.of(sessions), device, golden, wishes)
 
 
 def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
-    session = Session.open(read.graph_path(role), device, wishes.run_threads)
+    return _planned(read, role, Session.open(read.graph_path(role), device, wishes.run_threads), wishes)
+
+
+def _planned(read: Artifact, role: str, session: Session, wishes: Wishes) -> Plan:
     inputs = _checked_golden(read, role, session)
-    return plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)
+    return plan.make(session, session.device, sample.from_golden(inputs), wishes, proved=True)
 
 
 def bare_graph(place: Path) -> Path:
@@ -228,6 +249,8 @@ def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
                 classifier.check(read.manifest.classification, sessions)
             case "text_generation":
                 writer.check(read.manifest.text_generation, sessions)
+            case "captioning":
+                captioner.check(read.manifest.captioning, sessions)
             case "edge_detection":
                 detector.check(read.manifest.edge_detection, sessions)
             case _:  # what it has no typed RPC for

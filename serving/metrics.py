@@ -62,9 +62,9 @@ class Metrics:
             run_seconds=self._run_seconds.labels(*of),
         )
 
-    def decode_tally(self, model: str, version: int) -> DecodeTally:
-        """Gives what counts for a model that writes, likewise."""
-        read, step = (model, str(version), PREFILL), (model, str(version), STEP)
+    def decode_tally(self, model: str, version: int, begins: str = PREFILL) -> DecodeTally:
+        """Gives what counts for a model that writes tokens, likewise; `begins` is the graph before "step"."""
+        read, step = (model, str(version), begins), (model, str(version), STEP)
         return DecodeTally(
             requests={outcome: self._requests.labels(*step, outcome) for outcome in Outcome},
             queue_rows=self._queue_rows.labels(*step),

@@ -6,6 +6,8 @@ from typing import Final
 
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
 from protos.hondo_pb2 import (
+    CaptionRequest,
+    CaptionResponse,
     ClassifyRequest,
     ClassifyResponse,
     ClassifyStreamResponse,
@@ -21,6 +23,7 @@ from protos.hondo_pb2 import (
     ScoreRequest,
     ScoreResponse,
 )
+from serving.caption import Captioner
 from serving.catalog import Catalog, Model
 from serving.classify import Classifier
 from serving.description import describe, describe_in_short
@@ -34,6 +37,7 @@ from serving.streams import Streams
 _CLASSIFICATION: Final = "classification"
 _EDGE_DETECTION: Final = "edge_detection"
 _TEXT_GENERATION: Final = "text_generation"
+_CAPTIONING: Final = "captioning"
 
 
 class HondoService:
@@ -49,6 +53,9 @@ class HondoService:
             model: Detector(model, workers, bounds, room) for model in catalog if model.task == _EDGE_DETECTION
         }
         self._writers = {model: Writer(model) for model in catalog if model.task == _TEXT_GENERATION}
+        self._captioners = {
+            model: Captioner(model, workers, bounds.images) for model in catalog if model.task == _CAPTIONING
+        }
         self._listed = ListModelsResponse(models=[describe_in_short(model) for model in catalog])
         self._streams = Streams(self._outcome, rows_of)
 
@@ -75,6 +82,10 @@ class HondoService:
     async def score(self, request: ScoreRequest) -> ScoreResponse:
         """Says how well a model foretells a text."""
         return await self._writer(request.model, request.version).score(request)
+
+    def caption(self, request: CaptionRequest) -> AsyncGenerator[CaptionResponse]:
+        """Says what is in a picture."""
+        return self._captioner(request.model, request.version).caption(request)
 
     async def list_models(self, _request: ListModelsRequest) -> ListModelsResponse:
         """Lists what is served."""
@@ -112,6 +123,12 @@ class HondoService:
             raise WrongTask(f"model {name!r} does not write; it {_does(model)}")
         return self._writers[model]
 
+    def _captioner(self, name: str, version: int) -> Captioner:
+        model = self._catalog.find(name or self._only_captioner(), version)
+        if model.task != _CAPTIONING:
+            raise WrongTask(f"model {name!r} makes no captions; it {_does(model)}")
+        return self._captioners[model]
+
     def _only_one_of(self, field: str) -> str:
         """Gives the name of the classifier that is meant where none is named."""
         taking = [model.name for model, classifier in self._classifiers.items() if classifier.inputs.field == field]
@@ -124,6 +141,12 @@ class HondoService:
     def _only_writer(self) -> str:
         """Gives the name of the model that writes that is meant where none is named."""
         return _only([model.name for model in self._writers], "model that writes", "models that write")
+
+    def _only_captioner(self) -> str:
+        """Gives the name of the model that makes captions that is meant where none is named."""
+        return _only(
+            [model.name for model in self._captioners], "model that makes captions", "models that make captions"
+        )
 
 
 def _only(versions: Sequence[str], one: str, several: str) -> str:

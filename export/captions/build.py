@@ -146,8 +146,8 @@ def _halve(full: Describer, full_said: list[list[str]], kept: Kept, manifest: Ma
     before, after = score.cider(full_said, kept, data), score.cider(said, kept, data)
     same = sum(mine == theirs for mine, theirs in zip(said, full_said, strict=True))
     say(
-        f"score    CIDEr {after.value:.4f}, {before.value:.4f} in 32-bit floats; {same} of {len(said)} captions are the "
-        "same"
+        f"score    CIDEr {after.value:.4f}, {before.value:.4f} in 32-bit floats; {same} of {len(said)} captions are "
+        "the same"
     )
     score.check(before, after)
     ratio = statistics.median(_ratios(full, lowered, task, kept))

@@ -96,8 +96,8 @@ def _proof(proof: Proof) -> str:
         f"The captions of {proof.captions} pictures that the training never saw, the most probable word at each place, "
         f"are {AUTHOR}'s, word for word, in batches of {', '.join(map(str, proof.saying))}. What ONNX Runtime sees "
         f"there differs from {AUTHOR}'s by at most {seen:.1e}, the logarithms of probabilities by {said:.1e} "
-        f"({TOLERANCE:.0e} is allowed for each). Words by chance are the ones that the numbers choose. A row is the same whoever else is in "
-        f"its batch, {bits}."
+        f"({TOLERANCE:.0e} is allowed for each). Words by chance are the ones that the numbers choose. A row is the "
+        f"same whoever else is in its batch, {bits}."
     )
 
 

@@ -51,7 +51,7 @@ def layers(nodes: Nodes, net: Recurrent) -> list[Layer]:
 
 def _tensors(layer: nn.Module) -> Sequence[Tensor]:
     assert isinstance(layer, nn.RNNBase)
-    tensors: list[Tensor] = layer.all_weights[0]
+    tensors: Sequence[Tensor] = layer.all_weights[0]
     return tensors
 
 
