@@ -30,7 +30,7 @@ class Told:
     height: int
     width: int
 
-    def looked_HW(self, word: Word) -> Map:
+    def map_of(self, word: Word) -> Map:
         """Gives where it looked at one of the words, f32[H,W], 1 where most; it must have been asked for."""
         return maps.decode(word.attention.map, EdgeFormat.PNG_8, self.height, self.width)
 

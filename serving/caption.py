@@ -116,8 +116,10 @@ class Captioner:
         controls = choice.controls(request, temperature=0)
         if beam > 1 and controls[TEMPERATURE]:
             raise InvalidRequest("temperature: a beam takes the most probable words: ask for one or the other")
-        if beam > 1 or not controls[TEMPERATURE]:
-            check_within(f"captions of a beam of {beam} at temperature 0", captions, 1, beam)
+        if beam > 1 and captions > beam:
+            raise InvalidRequest(f"captions: {captions} came, but a beam of {beam} has no more than {beam}")
+        if captions > 1 and beam == 1 and not controls[TEMPERATURE]:
+            raise InvalidRequest(f"captions: {captions} came, but at temperature 0 there is one alone")
         check_within("captions", captions, 1, _MOST_CAPTIONS)
         penalty = request.length_penalty if request.HasField("length_penalty") else self._task.length_penalty
         check_within("length_penalty", penalty, 0, _MOST_PENALTY)
