@@ -1,7 +1,7 @@
 """`hondo caption`: what is in a picture, word by word as the model says it."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from hondo.access import Access, asks
 from hondo.ahead import ahead
 from hondo.client import Client
 from hondo.errors import InvalidRequest
+from hondo.items import Picture
 from hondo.maps import Map
 from hondo.told import Told
 from protos.hondo_pb2 import Caption
@@ -135,26 +136,28 @@ def _type(client: Client, path: Path, settings: dict[str, Any], *, with_maps: bo
     return Whole(told, looked)
 
 
-def each_in_turn(client: Client, paths: Iterable[Path], **settings: Any) -> Iterable[Whole | InvalidRequest | OSError]:
+def each_in_turn(
+    client: Client, pictures: Iterable[Picture], **settings: Any
+) -> Iterator[Whole | InvalidRequest | OSError]:
     """Gives what a server tells of each picture, in their order, or why it cannot; some are under way at once.
 
     Args:
         client: of the server to ask.
-        paths: of the pictures.
+        pictures: bytes of files, or paths.
         settings: of `Client.caption`.
 
     Raises:
         HondoError: a failure that does not concern one picture alone.
     """
 
-    def ask(path: Path) -> Whole | InvalidRequest | OSError:
+    def ask(picture: Picture) -> Whole | InvalidRequest | OSError:
         try:
-            *_, last = client.caption(path, **settings)
+            *_, last = client.caption(picture, **settings)
         except (InvalidRequest, OSError) as error:
             return error
         return Whole(last)
 
-    return ahead(ask, paths)
+    return ahead(ask, pictures)
 
 
 def _list(client: Client, paths: Sequence[Path], settings: dict[str, Any]) -> None:
