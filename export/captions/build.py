@@ -36,7 +36,7 @@ ROLES: Final = (signature.ENCODE, STEP)
 _STRIDE_PX: Final = 32
 # Of the comparison of two precisions' speed.
 _BATCH: Final = 16
-_ROUNDS: Final = 15
+_ROUNDS: Final = 7
 
 
 def build(run: CaptionRun, kept: Kept, folder: Path, say: Say, precision: Name = Name.FP32) -> None:

@@ -63,16 +63,13 @@ def prove(
         ParityError: they do not see or say what the net does, or what a row says depends on the others.
     """
     check_signature(describer, reference.net, reference.task)
-    trial = Trial(describer, reference, tolerance)
-    captions_NT = reference.greedy(image_NHWC, reference.task.max_words)
+    trial = Trial.of(describer, reference, image_NHWC, tolerance)
+    found = {size: trial.check_pictures(size) for size in BATCH_SIZES}
     return Proof(
         captions=len(image_NHWC),
-        looking={size: trial.check_looking(image_NHWC, size) for size in BATCH_SIZES},
-        saying={
-            size: max(trial.check_greedy(image_NHWC, captions_NT, size), trial.check_chance(image_NHWC, size))
-            for size in BATCH_SIZES
-        },
-        same_bits=trial.check_company(image_NHWC),
+        looking={size: seen for size, (seen, _) in found.items()},
+        saying={size: max(said, trial.check_chance(size)) for size, (_, said) in found.items()},
+        same_bits=trial.check_company(),
     )
 
 
@@ -90,58 +87,68 @@ def check_signature(describer: Describer, net: Captioner, task: Captioning) -> N
                 raise ParityError(f"graph {role!r} must {does} {should}, but {does}s {has}")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Trial:
-    """The graphs, what they must agree with, and how well."""
+    """The graphs, what they must agree with on some pictures, and how well."""
 
     describer: Describer
     reference: Reference
+    image_NHWC: Images
+    # What PyTorch knows of each picture before the first word, and the captions that it makes of them.
+    expected: Tensors
+    captions_NT: NDArray[np.int64]
     tolerance: float
 
-    def check_looking(self, image_NHWC: Images, size: int) -> float:
-        """Checks what is seen; gives the largest difference."""
-        worst = 0.0
-        for images in _batches(image_NHWC, size):
-            found, expected = self.describer.look(images), self.reference.look(images)
-            worst = max(worst, self._compare_parts(found, expected, f"graph 'encode', batch of {size}"))
-        return worst
-
-    def check_greedy(self, image_NHWC: Images, captions_NT: NDArray[np.int64], size: int) -> float:
-        """Checks the captions of all pictures, the most probable word each time; gives the largest difference."""
-        worst, first = 0.0, 0
-        for images in _batches(image_NHWC, size):
-            where = f"graph 'step', batch of {size}, pictures from {first} on"
-            said = self._said(images, greedy(size, self.reference.task.max_words))
-            shown = min(size, len(image_NHWC) - first)
-            expected_NT = captions_NT[first : first + shown]
-            found_NT = ended(said.tokens_NT[:shown], self.reference.task.end)
-            check_same(found_NT[:, : expected_NT.shape[1]], expected_NT, where)
-            worst = max(worst, self._compare(images, said, where))
-            first += shown
-        return worst
-
-    def check_chance(self, image_NHWC: Images, size: int) -> float:
-        """Checks captions by chance, drawn in many ways; gives the largest difference."""
-        images = next(_batches(image_NHWC, size))
-        where, how = f"graph 'step', batch of {size}, by chance", controls(size, self.reference.task.max_words)
-        said = self._said(images, how)
-        followed = self._followed(images, said)
-        check_rule(
-            followed.log_probability_NTV, said.tokens_NT, among(how, signature.choices(self.reference.net)), where
+    @classmethod
+    def of(
+        cls, describer: Describer, reference: Reference, image_NHWC: Images, tolerance: float = TOLERANCE
+    ) -> "Trial":
+        """Gives the trial on some pictures."""
+        return cls(
+            describer=describer,
+            reference=reference,
+            image_NHWC=image_NHWC,
+            expected=reference.look(image_NHWC),
+            captions_NT=reference.greedy(image_NHWC, reference.task.max_words),
+            tolerance=tolerance,
         )
-        return self._compare(images, said, where)
 
-    def check_company(self, image_NHWC: Images) -> bool:
+    def check_pictures(self, size: int) -> tuple[float, float]:
+        """Checks what is seen in all pictures, and their captions, the most probable word each time.
+
+        Returns:
+            The largest difference of what is seen, and of the logarithms of probabilities.
+        """
+        seen = said = 0.0
+        for place_N in self._batches(size):
+            where = f"batch of {size}, pictures from {place_N[0]} on"
+            looked = self.describer.look(self.image_NHWC[place_N])
+            seen = max(seen, self._compare_parts(looked, self._rows(place_N), f"graph 'encode', {where}"))
+            told = self.describer.say(looked, self._start(size), greedy(size, self.reference.task.max_words))
+            expected_NT = self.captions_NT[place_N]
+            found_NT = ended(told.tokens_NT, self.reference.task.end)[:, : expected_NT.shape[1]]
+            check_same(found_NT, expected_NT, f"graph 'step', {where}")
+            said = max(said, self._compare(told, self._followed(place_N, told), f"graph 'step', {where}"))
+        return seen, said
+
+    def check_chance(self, size: int) -> float:
+        """Checks captions by chance, drawn in many ways; gives the largest difference."""
+        place_N = next(self._batches(size))
+        where, how = f"graph 'step', batch of {size}, by chance", controls(size, self.reference.task.max_words)
+        told = self.describer.say(self.describer.look(self.image_NHWC[place_N]), self._start(size), how)
+        followed, known = self._followed(place_N, told), among(how, signature.choices(self.reference.net))
+        check_rule(followed.log_probability_NTV, told.tokens_NT, known, where)
+        return self._compare(told, followed, where)
+
+    def check_company(self) -> bool:
         """Checks that what a row says depends neither on the others of a batch nor on its place there.
 
         Returns:
             Whether states and probabilities are the same to the last bit.
         """
         largest = max(BATCH_SIZES)
-        seen, how = (
-            self.describer.look(next(_batches(image_NHWC, largest))),
-            controls(largest, self.reference.task.max_words),
-        )
+        seen = self.describer.look(self.image_NHWC[next(self._batches(largest))])
+        how = controls(largest, self.reference.task.max_words)
         together = self.describer.say(seen, self._start(largest), how)
         same_bits = True
         for size in (1, 2, 7):
@@ -154,18 +161,22 @@ class Trial:
                 same_bits &= _same_bits(apart, together, rows)
         return same_bits
 
+    def _batches(self, size: int) -> Iterator[NDArray[np.int64]]:
+        """Goes through the pictures' numbers, so many at a time; the last batch is filled up with the first ones."""
+        for start in range(0, len(self.image_NHWC), size):
+            yield np.arange(start, start + size) % len(self.image_NHWC)
+
     def _start(self, rows: int) -> NDArray[np.int64]:
         return np.full(rows, self.reference.task.start, np.int64)
 
-    def _said(self, images: Images, how: Controls) -> Said:
-        return self.describer.say(self.describer.look(images), self._start(len(images)), how)
+    def _rows(self, place_N: NDArray[np.int64]) -> Tensors:
+        return {name: part[place_N] for name, part in self.expected.items()}
 
-    def _followed(self, images: Images, said: Said) -> Followed:
-        return self.reference.follow(self.reference.look(images), self._start(len(images)), said.tokens_NT)
+    def _followed(self, place_N: NDArray[np.int64], told: Said) -> Followed:
+        return self.reference.follow(self._rows(place_N), self._start(len(place_N)), told.tokens_NT)
 
-    def _compare(self, images: Images, said: Said, where: str) -> float:
+    def _compare(self, said: Said, followed: Followed, where: str) -> float:
         """Gives the largest difference of logarithms; shares of attention and the state are held to the same."""
-        followed = self._followed(images, said)
         everything_NTV = followed.log_probability_NTV
         best_NTV = -np.sort(-everything_NTV, axis=2)[:, :, : said.candidate_NTB.shape[2]]
         pairs = [
@@ -221,12 +232,6 @@ def ended(tokens_NT: NDArray[np.int64], end: int) -> NDArray[np.int64]:
     """Gives captions with nothing but `end` from each one's end on."""
     is_over_NT = np.maximum.accumulate(tokens_NT == end, axis=1)
     return np.where(is_over_NT, end, tokens_NT)
-
-
-def _batches(image_NHWC: Images, size: int) -> Iterator[Images]:
-    """Goes through pictures, so many at a time; the last batch is filled up with the first ones."""
-    for start in range(0, len(image_NHWC), size):
-        yield image_NHWC[np.arange(start, start + size) % len(image_NHWC)]
 
 
 def _same_bits(apart: Said, together: Said, rows: slice) -> bool:

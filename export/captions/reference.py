@@ -4,6 +4,7 @@ Legend: N pictures, H height, W width, C channels, P places, T tokens, V words o
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import torch
@@ -20,6 +21,9 @@ from hondo.artifact import Tensors
 from protos.manifest_pb2 import Captioning
 from training.captions import saying
 from training.models.captioner import Seen
+
+# Pictures that are looked at together.
+_BATCH: Final = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,13 +54,15 @@ class Reference:
     @torch.inference_mode()
     def look(self, image_NHWC: NDArray[np.uint8]) -> Tensors:
         """Gives what "encode" is to give."""
-        found = self._graph(torch.from_numpy(image_NHWC))
-        return {name: part.numpy() for name, part in zip(self._names, found, strict=True)}
+        parts = [self._graph(images) for images in torch.from_numpy(image_NHWC).split(_BATCH)]
+        joined = (torch.cat(of_all) for of_all in zip(*parts, strict=True))
+        return {name: part.numpy() for name, part in zip(self._names, joined, strict=True)}
 
     @torch.inference_mode()
     def greedy(self, image_NHWC: NDArray[np.uint8], most: int) -> NDArray[np.int64]:
         """Gives captions_NT of pictures: what the training itself would have it say, END from each one's end on."""
-        maps_NPC = self._graph.sight(self._graph.front(torch.from_numpy(image_NHWC)))
+        parts = [self._graph.sight(self._graph.front(part)) for part in torch.from_numpy(image_NHWC).split(_BATCH)]
+        maps_NPC = torch.cat(parts)
         captions_NT: NDArray[np.int64] = saying.greedy(self.net, maps_NPC, most).numpy()
         return captions_NT
 

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from hondo.cli import main
 
 COMMANDS: Final = [
-    *("classify", "edges", "caption", "generate", "models", "serve", "train", "cross-validate", "summary", "evaluate"),
-    *("report", "export", "import", "bench", "demo", "tour"),
+    *("classify", "edges", "caption", "generate", "models", "serve", "health", "token", "train", "cross-validate"),
+    *("summary", "evaluate", "report", "export", "import", "bench", "demo", "tour"),
 ]
 
 # Runs the command line as on an installation without these packages: the import system does not find them.

@@ -85,10 +85,11 @@ def test_best_so_far_is_sent_if_asked(channel: grpc.Channel) -> None:
     """While a beam goes on, its best caption comes again and again; unasked it does not."""
     asked: dict[str, Any] = {"beam_width": 3, "stream_interval_ms": 0}
     picture = next(p for p in map(captioners.picture, range(99)) if len(captioners.beam(p, 3)[0].tokens) == MOST)
-    drafts = [each.best_so_far for each in caption(channel, captioners.png(picture), best_so_far=True, **asked)]
-    found = [draft for draft in drafts if draft]
-    assert found
-    assert {len(draft.split()) for draft in found} <= set(range(1, MOST))
+    # A server that is busy elsewhere may have the end before it could send a draft.
+    tries = (caption(channel, captioners.png(picture), best_so_far=True, **asked) for _ in range(50))
+    found = next(drafts for drafts in ([r.best_so_far for r in told if r.best_so_far] for told in tries) if drafts)
+    for draft in found:
+        assert draft == captioners.beam(picture, 3, len(draft.split()))[0].text
     assert not any(each.best_so_far for each in caption(channel, captioners.png(picture), **asked))
 
 

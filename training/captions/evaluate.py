@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm  # type: ignore[import-untyped]  # has no stubs of its own
 
-from hondo.client import DEFAULT_SERVER, Client
+from hondo.access import Access, asks
+from hondo.client import Client
 from training.captions import album
 from training.captions.command import read_pictures
 from training.captions.judge import Judged, judge
@@ -25,7 +26,7 @@ from training.captions.judge import Judged, judge
 @click.option("--beam", type=click.IntRange(1), default=1, show_default=True, help="1 says one word after another.")
 @click.option("--length-penalty", type=click.FloatRange(0), help="Of a beam.  [default: the model's own]")
 @click.option("--pictures", type=click.IntRange(1), show_default="all", help="How many of them, the first ones.")
-@click.option("--server", default=DEFAULT_SERVER, show_default=True, help="HOST:PORT of a Hondo server.")
+@asks
 @click.option(
     "--page",
     "page_folder",
@@ -35,13 +36,14 @@ from training.captions.judge import Judged, judge
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def captions(
+    server: str,
+    access: Access,
     *,
     model: str,
     data: str,
     beam: int,
     length_penalty: float | None,
     pictures: int | None,
-    server: str,
     page_folder: Path | None,
     as_json: bool,
 ) -> None:
@@ -52,7 +54,10 @@ def captions(
     """
     test = read_pictures(data).test
     asked = test.first(pictures or len(test))
-    with Client(server) as client, tqdm(total=len(asked), leave=False, disable=not sys.stderr.isatty()) as bar:
+    with (
+        Client(server, access=access) as client,
+        tqdm(total=len(asked), leave=False, disable=not sys.stderr.isatty()) as bar,
+    ):
         judged = judge(client, model, asked, bar.update, beam=beam, length_penalty=length_penalty)
     how = f"asked for a beam of {beam}" if beam > 1 else "asked for the most probable word at each place"
     if page_folder:

@@ -75,7 +75,10 @@ def test_finds_a_weight_of_step_that_is_a_little_off(name: str, run: CaptionRun,
 def test_finds_a_weight_of_encode_that_is_a_little_off(run: CaptionRun, kept: Kept, tmp_path: Path) -> None:
     """So it does where pictures are looked at."""
     describer = write(tmp_path, run, changed(ENCODE, "net.features.bias", 0.1))
-    with pytest.raises(ParityError, match=r"graph 'encode', batch of 1: '\w+' differs by up to 0\.\d+ from PyTorch's"):
+    with pytest.raises(
+        ParityError,
+        match=r"graph 'encode', batch of 1, pictures from 0 on: '\w+' differs by up to 0\.\d+ from PyTorch's",
+    ):
         prove(describer, run, kept)
 
 
@@ -111,9 +114,9 @@ def test_finds_a_row_that_depends_on_others(
         return say(seen, token_N if len(token_N) > 2 else token_N + 3, how)  # type: ignore[arg-type]  # as given
 
     monkeypatch.setattr(describer, "say", swayed)
-    trial = Trial(describer, make_reference(run), gate.TOLERANCE)
+    trial = Trial.of(describer, make_reference(run), kept.images_NHWC)
     with pytest.raises(ParityError, match=r"row 0 of 16 against a batch of 1, row 0: token \d+ of"):
-        trial.check_company(kept.images_NHWC)
+        trial.check_company()
 
 
 def test_finds_another_signature(describer: Describer, task: Captioning) -> None:
