@@ -79,7 +79,7 @@ def _source(task: Classification) -> str:
     kind = task.WhichOneof("input")
     match kind:
         case "image" | None:
-            return f"A picture ({', '.join(FORMATS)}) of any size is made {_rule(task.image)}"
+            return f"A picture ({', '.join(FORMATS)}) of any size is made {rule(task.image)}"
         case "text":
             words = len(task.text.vocabulary) - len(SPECIAL)
             return (
@@ -93,7 +93,8 @@ def _source(task: Classification) -> str:
             assert_never(kind)
 
 
-def _rule(image: ImageInput) -> str:
+def rule(image: ImageInput) -> str:
+    """Says how a picture becomes a graph's input."""
     colour = "grey" if image.channels == 1 else "RGB"
     kernel = ImageInput.Filter.Name(image.filter).lower()
     if image.resize == ImageInput.CENTER_CROP:

@@ -8,6 +8,7 @@ import click
 
 from export import candidate, publish
 from export.build import build
+from export.captions import build as captions
 from export.precision import material
 from export.precision.choice import Lowering, Name
 from export.precision.options import precision_options
@@ -17,6 +18,8 @@ from export.whole import pictures
 from export.writing import build as writing
 from training import options, text_run
 from training import run as runs
+from training.captions import run as caption_run
+from training.captions.run import is_caption_run
 from training.data import choice
 from training.edges import run as edges_run
 from training.edges.run import is_edge_run
@@ -64,7 +67,7 @@ def export(
     The proof runs the code that serves: at several batch sizes and on examples that the training never saw, it must
     give PyTorch's probabilities. Where it does not, nothing is published. In a lower precision it must also answer the
     test data of the set that the net was trained on about as well as before; a net that writes must foretell the text
-    that was kept for validation about as well.
+    that was kept for validation about as well; a captioner must make about as good captions of the pictures kept.
     """
     started_s = time.monotonic()
     if source in names_of(FixedRecipe) and not Path(source).exists():
@@ -97,13 +100,15 @@ def _trained(
     if is_edge_run(folder):
         _refuse(precision, data, "is an edge detector")
         return _detector(folder)
-    make = _writer if is_text_run(folder) else _classifier
+    make = _captioner if is_caption_run(folder) else _writer if is_text_run(folder) else _classifier
     return make(folder, precision, data, max_drop_points)
 
 
 def _refuse(precision: Name, data: str | None, what: str) -> None:
     if precision != Name.FP32 or data is not None:
-        raise click.UsageError(f"--precision and --data are for classifiers and nets that write; this {what}")
+        raise click.UsageError(
+            f"--precision and --data are for classifiers, nets that write and captioners; this {what}"
+        )
 
 
 def _fixed(name: str, assignments: tuple[str, ...]) -> tuple[str, Callable[[Path], None]]:
@@ -139,6 +144,17 @@ def _writer(
     characters = len(run.task.vocabulary)
     click.echo(f"run      {run_folder}: {run.name}, {run.parameters:,} parameters, {characters} characters")
     return run.name, lambda folder: writing.build(run, folder, click.echo, precision)
+
+
+def _captioner(
+    run_folder: Path, precision: Name, data: str | None, _max_drop_points: float
+) -> tuple[str, Callable[[Path], None]]:
+    if data is not None:
+        raise click.UsageError("--data is for classifiers: the run of a captioner holds the pictures it is scored on")
+    run, kept = caption_run.load(run_folder), caption_run.read_kept(run_folder)
+    name, words = run.facts.recipe.name, len(run.facts.vocabulary)
+    click.echo(f"run      {run_folder}: {name}, {run.parameters:,} parameters, {words:,} words")
+    return name, lambda folder: captions.build(run, kept, folder, click.echo, precision)
 
 
 def _lowering(run: Run, precision: Name, data: str | None, max_drop_points: float) -> Lowering | None:

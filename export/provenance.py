@@ -14,6 +14,7 @@ import onnxscript
 import torch
 
 from protos.manifest_pb2 import DataSource, Provenance, Weights
+from training.captions.run import CaptionRun
 from training.edges.run import EdgeRun
 from training.fixed import FixedRecipe
 from training.run import Run
@@ -32,6 +33,13 @@ def of_run(run: Run | TextRun) -> Provenance:
 
 def of_edges(run: EdgeRun) -> Provenance:
     """Gives the provenance of an edge detector that was trained here and is exported now."""
+    facts = run.facts
+    trained = Provenance(source=facts.recipe.source, data=facts.data, seed=facts.seed, parameters=run.parameters)
+    return _now(trained, facts.recipe.settings(), run.library_versions)
+
+
+def of_captions(run: CaptionRun) -> Provenance:
+    """Gives the provenance of a net that makes captions, which was trained here and is exported now."""
     facts = run.facts
     trained = Provenance(source=facts.recipe.source, data=facts.data, seed=facts.seed, parameters=run.parameters)
     return _now(trained, facts.recipe.settings(), run.library_versions)

@@ -24,6 +24,7 @@ class _Command:
 _COMMANDS: Final = {
     "classify": _Command("hondo.classify", "classify", "Ask a server what pictures, texts or rows are."),
     "edges": _Command("hondo.edges", "edges", "Ask a server for the edges in pictures."),
+    "caption": _Command("hondo.caption", "caption", "Ask a server what is in pictures, in words."),
     "generate": _Command("hondo.generate", "generate", "Have a server write on from a prompt."),
     "models": _Command("hondo.models", "models", "List the models that a server serves."),
     "serve": _Command("serving.command", "serve", "Serve a folder of models over gRPC.", "serve-cpu"),

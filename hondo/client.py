@@ -15,9 +15,12 @@ from hondo.items import Field, Numbers, Picture
 from hondo.many import ask_many, ask_many_async
 from hondo.maps import FORMATS, Bits, Detected
 from hondo.piece import Piece, Pieces
+from hondo.told import Telling, Told
 from protos import rpc
 from protos.hondo_pb2 import (
     Absent,
+    CaptionRequest,
+    CaptionResponse,
     ClassifyResponse,
     ClassifyStreamResponse,
     DetectEdgesResponse,
@@ -59,6 +62,7 @@ class Client:
         )
         self._detect_edges = rpc.unary(self._channel, HONDO, "DetectEdges", DetectEdgesResponse, shown)
         self._generate = rpc.replies(self._channel, HONDO, "Generate", GenerateResponse, shown)
+        self._caption = rpc.replies(self._channel, HONDO, "Caption", CaptionResponse, shown)
         self._score = rpc.unary(self._channel, HONDO, "Score", ScoreResponse, shown)
         self._list_models = rpc.unary(self._channel, HONDO, "ListModels", ListModelsResponse, shown)
         self._get_model = rpc.unary(self._channel, HONDO, "GetModel", GetModelResponse, shown)
@@ -244,6 +248,63 @@ class Client:
         except grpc.RpcError as error:
             raise channel.raised(error, self._server) from error
 
+    def caption(
+        self,
+        image: Picture,
+        *,
+        model: str = "",
+        version: int = 0,
+        max_words: int = 0,
+        beam_width: int = 1,
+        length_penalty: float | None = None,
+        captions: int = 1,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        attention: bool = False,
+        best_so_far: bool = False,
+        stream_interval_ms: int | None = None,
+        timeout_s: float | None = None,
+    ) -> Generator[Told]:
+        """Says what is in a picture; gives the words as they come. Closing the generator ends it on the server.
+
+        Args:
+            image: a picture file (PNG, JPEG, WebP, BMP, GIF or TIFF), as bytes or a path.
+            model: name of the model; may be left out where the server has only one that makes captions.
+            version: 0 asks for the newest.
+            max_words: most words of a caption; 0 leaves it to the model.
+            beam_width: above 1, so many captions are gone on with at each word, and the best is given at the end.
+            length_penalty: captions of a beam are compared by their log-probabilities divided by their lengths to this
+                power; the model's own unless given.
+            captions: how many to give: the best of a beam, or each by chances of its own, at a temperature above 0.
+            temperature: 0 for the most probable word each time; the higher, the more surprising.
+            top_k: choose among so many of the most probable words only; 0 for as many as the model has.
+            top_p: of these, among the fewest most probable that together have this share; 1 for all.
+            seed: the same one gives the same captions; the server chooses it unless given, and what comes tells.
+            attention: ask where it looked at each word.
+            best_so_far: ask what a beam has best so far, while it goes on.
+            stream_interval_ms: from one message of the server to the next, at least; its own default unless given.
+            timeout_s: how long all of it may take; without limit unless given.
+        """
+        request = items.caption_request(
+            image,
+            model=model,
+            version=version,
+            max_words=max_words,
+            beam_width=beam_width,
+            length_penalty=length_penalty,
+            captions=captions,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            attention=attention,
+            best_so_far=best_so_far,
+            stream_interval_ms=stream_interval_ms,
+        )
+        return _telling(self._caption(request, timeout=timeout_s), self._server)
+
     def list_models(self) -> Sequence[Model]:
         """Lists every version of every model served, sorted by name, newest version first, without vocabularies."""
         try:
@@ -295,6 +356,7 @@ class AsyncClient:
         )
         self._detect_edges = rpc.unary_async(self._channel, HONDO, "DetectEdges", DetectEdgesResponse, shown)
         self._generate = rpc.replies_async(self._channel, HONDO, "Generate", GenerateResponse, shown)
+        self._caption = rpc.replies_async(self._channel, HONDO, "Caption", CaptionResponse, shown)
         self._score = rpc.unary_async(self._channel, HONDO, "Score", ScoreResponse, shown)
         self._list_models = rpc.unary_async(self._channel, HONDO, "ListModels", ListModelsResponse, shown)
         self._get_model = rpc.unary_async(self._channel, HONDO, "GetModel", GetModelResponse, shown)
@@ -420,6 +482,44 @@ class AsyncClient:
         except grpc.RpcError as error:
             raise channel.raised(error, self._server) from error
 
+    def caption(
+        self,
+        image: Picture,
+        *,
+        model: str = "",
+        version: int = 0,
+        max_words: int = 0,
+        beam_width: int = 1,
+        length_penalty: float | None = None,
+        captions: int = 1,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        top_p: float = 1.0,
+        seed: int | None = None,
+        attention: bool = False,
+        best_so_far: bool = False,
+        stream_interval_ms: int | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncGenerator[Told]:
+        """Says what is in a picture: see `Client.caption`."""
+        request = items.caption_request(
+            image,
+            model=model,
+            version=version,
+            max_words=max_words,
+            beam_width=beam_width,
+            length_penalty=length_penalty,
+            captions=captions,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            attention=attention,
+            best_so_far=best_so_far,
+            stream_interval_ms=stream_interval_ms,
+        )
+        return _telling_async(self._caption(request, timeout=timeout_s), self._server)
+
     async def list_models(self) -> Sequence[Model]:
         """Lists every version of every model served: see `Client.list_models`."""
         try:
@@ -474,6 +574,30 @@ async def _pieces_async(
         async for response in call:
             for piece in pieces.of(response):
                 yield piece
+    except grpc.aio.AioRpcError as error:
+        raise channel.raised(error, server) from error
+    finally:
+        call.cancel()
+
+
+def _telling(call: Any, server: str) -> Generator[Told]:
+    telling = Telling()
+    try:
+        for response in call:
+            yield telling.of(response)
+    except grpc.RpcError as error:
+        raise channel.raised(error, server) from error
+    finally:
+        call.cancel()
+
+
+async def _telling_async(
+    call: grpc.aio.UnaryStreamCall[CaptionRequest, CaptionResponse], server: str
+) -> AsyncGenerator[Told]:
+    telling = Telling()
+    try:
+        async for response in call:
+            yield telling.of(response)
     except grpc.aio.AioRpcError as error:
         raise channel.raised(error, server) from error
     finally:

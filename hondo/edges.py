@@ -3,9 +3,8 @@
 Legend: H height, W width, C channels.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -15,12 +14,11 @@ from PIL import Image
 
 from hondo import asked, images, maps
 from hondo.access import Access, asks
+from hondo.ahead import ahead
 from hondo.client import Client
 from hondo.errors import InvalidRequest
 from hondo.maps import FORMATS, Bits, Detected
 
-# Pictures under way at once: one is read or written while others run.
-_AT_ONCE: Final = 4
 _PNG: Final = ".png"
 
 
@@ -116,25 +114,7 @@ def each_in_turn(
             return error
         return answer
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from _ahead(pool, detect, paths)
-
-
-def _ahead(
-    pool: ThreadPoolExecutor, detect: Callable[[Path], Detected | InvalidRequest | OSError], paths: Iterable[Path]
-) -> Iterator[Detected | InvalidRequest | OSError]:
-    """Does the next ones while one is looked at, but no more: whole maps wait in memory."""
-    doing: deque[Future[Detected | InvalidRequest | OSError]] = deque()
-    try:
-        for path in paths:
-            doing.append(pool.submit(detect, path))
-            if len(doing) > _AT_ONCE:
-                yield doing.popleft().result()
-        while doing:
-            yield doing.popleft().result()
-    finally:
-        for rest in doing:
-            rest.cancel()
+    yield from ahead(detect, paths)
 
 
 def _places(paths: Sequence[Path], out: Path) -> list[Path]:

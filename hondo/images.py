@@ -182,10 +182,18 @@ def whole(image: Image.Image, channels: int) -> NDArray[np.uint8]:
 
 def _center_crop(image: Image.Image, spec: ImageInput) -> Image.Image:
     """Scales the shorter side, then cuts out the centre; only the centre is computed, however long the picture is."""
-    scale = spec.shorter_side / min(image.size)
-    left, right = _centre(image.width, round(image.width * scale), spec.width)
-    top, bottom = _centre(image.height, round(image.height * scale), spec.height)
-    return image.resize((spec.width, spec.height), _FILTERS[spec.filter], box=(left, top, right, bottom))
+    box = seen(image.width, image.height, spec)
+    return image.resize((spec.width, spec.height), _FILTERS[spec.filter], box=box)
+
+
+def seen(width: int, height: int, spec: ImageInput) -> tuple[float, float, float, float]:
+    """Gives what of a picture comes into the array that a graph takes: left, top, right and bottom, pixels."""
+    if spec.resize != ImageInput.CENTER_CROP:
+        return 0.0, 0.0, float(width), float(height)
+    scale = spec.shorter_side / min(width, height)
+    left, right = _centre(width, round(width * scale), spec.width)
+    top, bottom = _centre(height, round(height * scale), spec.height)
+    return left, top, right, bottom
 
 
 def _centre(side: int, scaled_side: int, cut_side: int) -> tuple[float, float]:

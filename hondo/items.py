@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from hondo.errors import InvalidText
-from protos.hondo_pb2 import ClassifyRequest, DetectEdgesRequest, Row
+from protos.hondo_pb2 import CaptionRequest, ClassifyRequest, DetectEdgesRequest, Row
 
 # A picture: the bytes of a file, or the path of one.
 Picture = bytes | str | os.PathLike[str]
@@ -84,6 +84,15 @@ def edges_request(images: Iterable[Picture], **settings: Any) -> DetectEdgesRequ
     if isinstance(images, bytes | str | os.PathLike):
         raise TypeError("images takes several, here is one alone: images=[it]")
     return DetectEdgesRequest(images=[_file(image) for image in images], **settings)
+
+
+def caption_request(image: Picture, **settings: Any) -> CaptionRequest:
+    """Gives the request for captions of a picture; the settings are its fields.
+
+    Raises:
+        OSError: the picture's file cannot be read.
+    """
+    return CaptionRequest(image=_file(image), **settings)
 
 
 def _file(picture: Picture) -> bytes:

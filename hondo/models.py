@@ -64,6 +64,9 @@ def _takes(manifest: Manifest) -> str:
             return f"pictures of any size, seen {_COLOURS[manifest.edge_detection.channels]}"
         case "image_filter":
             return f"pictures of any size, seen {_COLOURS[manifest.image_filter.channels]}"
+        case "captioning":
+            image = manifest.captioning.image
+            return f"pictures, seen at {image.height} x {image.width} x {image.channels}, and says what is in them"
         case "text_generation":
             return "a prompt, from which it writes on, or a text to score"
         case _:

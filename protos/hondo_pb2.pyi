@@ -250,6 +250,114 @@ class ScoreResponse(_message.Message):
     log_probabilities: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., characters: _Optional[int] = ..., log_likelihood: _Optional[float] = ..., bits_per_character: _Optional[float] = ..., log_probabilities: _Optional[_Iterable[float]] = ...) -> None: ...
 
+class CaptionRequest(_message.Message):
+    __slots__ = ("model", "version", "image", "max_words", "beam_width", "length_penalty", "captions", "temperature", "top_k", "top_p", "seed", "attention", "best_so_far", "stream_interval_ms", "queue_timeout_ms")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    MAX_WORDS_FIELD_NUMBER: _ClassVar[int]
+    BEAM_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_FIELD_NUMBER: _ClassVar[int]
+    BEST_SO_FAR_FIELD_NUMBER: _ClassVar[int]
+    STREAM_INTERVAL_MS_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    image: bytes
+    max_words: int
+    beam_width: int
+    length_penalty: float
+    captions: int
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+    attention: bool
+    best_so_far: bool
+    stream_interval_ms: int
+    queue_timeout_ms: int
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., image: _Optional[bytes] = ..., max_words: _Optional[int] = ..., beam_width: _Optional[int] = ..., length_penalty: _Optional[float] = ..., captions: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., attention: _Optional[bool] = ..., best_so_far: _Optional[bool] = ..., stream_interval_ms: _Optional[int] = ..., queue_timeout_ms: _Optional[int] = ...) -> None: ...
+
+class CaptionResponse(_message.Message):
+    __slots__ = ("model", "version", "seed", "height", "width", "words", "best_so_far", "captions", "times")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    BEST_SO_FAR_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    version: int
+    seed: int
+    height: int
+    width: int
+    words: _containers.RepeatedCompositeFieldContainer[Word]
+    best_so_far: str
+    captions: _containers.RepeatedCompositeFieldContainer[Caption]
+    times: Times
+    def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ..., seed: _Optional[int] = ..., height: _Optional[int] = ..., width: _Optional[int] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., best_so_far: _Optional[str] = ..., captions: _Optional[_Iterable[_Union[Caption, _Mapping]]] = ..., times: _Optional[_Union[Times, _Mapping]] = ...) -> None: ...
+
+class Word(_message.Message):
+    __slots__ = ("caption", "text", "log_probability", "attention")
+    CAPTION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_FIELD_NUMBER: _ClassVar[int]
+    caption: int
+    text: str
+    log_probability: float
+    attention: Attention
+    def __init__(self, caption: _Optional[int] = ..., text: _Optional[str] = ..., log_probability: _Optional[float] = ..., attention: _Optional[_Union[Attention, _Mapping]] = ...) -> None: ...
+
+class Attention(_message.Message):
+    __slots__ = ("weights", "map")
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    MAP_FIELD_NUMBER: _ClassVar[int]
+    weights: _containers.RepeatedScalarFieldContainer[float]
+    map: bytes
+    def __init__(self, weights: _Optional[_Iterable[float]] = ..., map: _Optional[bytes] = ...) -> None: ...
+
+class Caption(_message.Message):
+    __slots__ = ("text", "words", "reason", "log_likelihood", "score")
+    class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        REASON_UNSPECIFIED: _ClassVar[Caption.Reason]
+        END: _ClassVar[Caption.Reason]
+        LENGTH: _ClassVar[Caption.Reason]
+    REASON_UNSPECIFIED: Caption.Reason
+    END: Caption.Reason
+    LENGTH: Caption.Reason
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    WORDS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    LOG_LIKELIHOOD_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    words: int
+    reason: Caption.Reason
+    log_likelihood: float
+    score: float
+    def __init__(self, text: _Optional[str] = ..., words: _Optional[int] = ..., reason: _Optional[_Union[Caption.Reason, str]] = ..., log_likelihood: _Optional[float] = ..., score: _Optional[float] = ...) -> None: ...
+
+class Times(_message.Message):
+    __slots__ = ("seen_ms", "first_word_ms", "total_ms")
+    SEEN_MS_FIELD_NUMBER: _ClassVar[int]
+    FIRST_WORD_MS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_MS_FIELD_NUMBER: _ClassVar[int]
+    seen_ms: float
+    first_word_ms: float
+    total_ms: float
+    def __init__(self, seen_ms: _Optional[float] = ..., first_word_ms: _Optional[float] = ..., total_ms: _Optional[float] = ...) -> None: ...
+
 class ListModelsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

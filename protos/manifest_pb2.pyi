@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("name", "version", "summary", "graphs", "golden", "weights", "classification", "edge_detection", "text_generation", "image_filter", "provenance", "scores", "precision")
+    __slots__ = ("name", "version", "summary", "graphs", "golden", "weights", "classification", "edge_detection", "text_generation", "captioning", "image_filter", "provenance", "scores", "precision")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class Manifest(_message.Message):
     CLASSIFICATION_FIELD_NUMBER: _ClassVar[int]
     EDGE_DETECTION_FIELD_NUMBER: _ClassVar[int]
     TEXT_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONING_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FILTER_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
     SCORES_FIELD_NUMBER: _ClassVar[int]
@@ -31,11 +32,12 @@ class Manifest(_message.Message):
     classification: Classification
     edge_detection: EdgeDetection
     text_generation: TextGeneration
+    captioning: Captioning
     image_filter: ImageFilter
     provenance: Provenance
     scores: _containers.RepeatedCompositeFieldContainer[Score]
     precision: Precision
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., weights: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., edge_detection: _Optional[_Union[EdgeDetection, _Mapping]] = ..., text_generation: _Optional[_Union[TextGeneration, _Mapping]] = ..., image_filter: _Optional[_Union[ImageFilter, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., summary: _Optional[str] = ..., graphs: _Optional[_Iterable[_Union[Graph, _Mapping]]] = ..., golden: _Optional[_Union[File, _Mapping]] = ..., weights: _Optional[_Union[File, _Mapping]] = ..., classification: _Optional[_Union[Classification, _Mapping]] = ..., edge_detection: _Optional[_Union[EdgeDetection, _Mapping]] = ..., text_generation: _Optional[_Union[TextGeneration, _Mapping]] = ..., captioning: _Optional[_Union[Captioning, _Mapping]] = ..., image_filter: _Optional[_Union[ImageFilter, _Mapping]] = ..., provenance: _Optional[_Union[Provenance, _Mapping]] = ..., scores: _Optional[_Iterable[_Union[Score, _Mapping]]] = ..., precision: _Optional[_Union[Precision, _Mapping]] = ...) -> None: ...
 
 class Graph(_message.Message):
     __slots__ = ("role", "file")
@@ -88,6 +90,28 @@ class TextGeneration(_message.Message):
     vocabulary: _containers.RepeatedScalarFieldContainer[str]
     start: int
     def __init__(self, vocabulary: _Optional[_Iterable[str]] = ..., start: _Optional[int] = ...) -> None: ...
+
+class Captioning(_message.Message):
+    __slots__ = ("image", "vocabulary", "end", "start", "unknown", "max_words", "grid_height", "grid_width", "length_penalty")
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    VOCABULARY_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    MAX_WORDS_FIELD_NUMBER: _ClassVar[int]
+    GRID_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    GRID_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    image: ImageInput
+    vocabulary: _containers.RepeatedScalarFieldContainer[str]
+    end: int
+    start: int
+    unknown: int
+    max_words: int
+    grid_height: int
+    grid_width: int
+    length_penalty: float
+    def __init__(self, image: _Optional[_Union[ImageInput, _Mapping]] = ..., vocabulary: _Optional[_Iterable[str]] = ..., end: _Optional[int] = ..., start: _Optional[int] = ..., unknown: _Optional[int] = ..., max_words: _Optional[int] = ..., grid_height: _Optional[int] = ..., grid_width: _Optional[int] = ..., length_penalty: _Optional[float] = ...) -> None: ...
 
 class TextInput(_message.Message):
     __slots__ = ("tokenizer", "vocabulary", "length")

@@ -29,6 +29,8 @@ def describe_in_short(model: Model) -> Description:
         description.manifest.classification.text.ClearField("vocabulary")
     if model.task == "text_generation":
         description.manifest.text_generation.ClearField("vocabulary")
+    if model.task == "captioning":
+        description.manifest.captioning.ClearField("vocabulary")
     return description
 
 

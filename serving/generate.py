@@ -1,7 +1,6 @@
 """Generate and Score: texts in, texts and their probabilities out, on a model's decode loop."""
 
 import math
-import secrets
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
@@ -11,20 +10,17 @@ from hondo import characters, substitutes
 from hondo.errors import InvalidRequest
 from hondo.text import MAX_CHARACTERS
 from protos.hondo_pb2 import GenerateRequest, GenerateResponse, ScoreRequest, ScoreResponse
+from serving import choice
+from serving.choice import check_within
 from serving.continuation import Continuation
 from serving.decode.batch import MAX_STOPS
 from serving.decode.job import Job, Tokens
 from serving.model import Model
-from serving.writer import TEMPERATURE, TOP_K, TOP_P
 
 _DEFAULT_CHARACTERS: Final = 500
 _MOST_CHARACTERS: Final = 1_000_000
 _MOST_CONTINUATIONS: Final = 32
 _MOST_STOP_CHARACTERS: Final = 100
-_MOST_TEMPERATURE: Final = 100.0
-_DEFAULT_INTERVAL_MS: Final = 50
-# JSON and JavaScript lose the digits of larger ones.
-_SEED_BITS: Final = 53
 
 
 class Writer:
@@ -85,22 +81,16 @@ class Writer:
         )
 
     def _job(self, request: GenerateRequest) -> Job:
-        temperature = request.temperature if request.HasField("temperature") else 1.0
-        top_p = request.top_p if request.HasField("top_p") else 1.0
-        interval_ms = request.stream_interval_ms if request.HasField("stream_interval_ms") else _DEFAULT_INTERVAL_MS
-        _check("max_characters", request.max_characters, 0, _MOST_CHARACTERS)
-        _check("continuations", request.continuations, 0, _MOST_CONTINUATIONS)
-        _check("temperature", temperature, 0, _MOST_TEMPERATURE)
-        if not 0 < top_p <= 1:
-            raise InvalidRequest(f"top_p: {top_p:g} came, above 0 and at most 1 expected")
+        check_within("max_characters", request.max_characters, 0, _MOST_CHARACTERS)
+        check_within("continuations", request.continuations, 0, _MOST_CONTINUATIONS)
         return Job(
             tokens_T=self._read("prompt", request.prompt, replace=request.replace_unknown),
             rows=request.continuations or 1,
             limit=request.max_characters or _DEFAULT_CHARACTERS,
-            constants={TEMPERATURE: temperature, TOP_K: request.top_k, TOP_P: top_p},
+            constants=choice.controls(request, temperature=1),
             stops=self._stops(request.stop),
-            seed=request.seed if request.HasField("seed") else secrets.randbits(_SEED_BITS),
-            interval_s=interval_ms / 1000,
+            seed=choice.seed(request),
+            interval_s=choice.interval_s(request),
         )
 
     def _read(self, field: str, text: str, *, replace: bool) -> Tokens:
@@ -111,9 +101,9 @@ class Writer:
         return np.concatenate([self._start, self._encode(field, known)])
 
     def _stops(self, stops: Sequence[str]) -> list[Tokens]:
-        _check("stop", len(stops), 0, MAX_STOPS)
+        check_within("stop", len(stops), 0, MAX_STOPS)
         for index, stop in enumerate(stops):
-            _check(f"stop[{index}]: its length", len(stop), 1, _MOST_STOP_CHARACTERS)
+            check_within(f"stop[{index}]: its length", len(stop), 1, _MOST_STOP_CHARACTERS)
         return [self._encode(f"stop[{index}]", stop) for index, stop in enumerate(stops)]
 
     def _encode(self, field: str, text: str) -> Tokens:
@@ -121,8 +111,3 @@ class Writer:
             return characters.encode(text, self._ids)
         except InvalidRequest as error:
             raise InvalidRequest(f"{field}: {error}") from error
-
-
-def _check(field: str, value: float, least: float, most: float) -> None:
-    if not least <= value <= most:
-        raise InvalidRequest(f"{field}: {value:,.7g} came, {least:g} to {most:,.7g} expected")

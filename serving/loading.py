@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import HondoError, InvalidArtifact, InvalidRequest
-from serving import attempt, classifier, detector, footprint, plan, sample, writer
+from serving import attempt, captioner, classifier, detector, footprint, plan, sample, writer
 from serving.attempt import Attempt
 from serving.decode import plan as decode_plan
-from serving.decode.graphs import Graphs
+from serving.decode.graphs import ENCODE, STEP, Graphs
 from serving.decode.plan import Plan as DecodePlan
 from serving.device import Device
 from serving.model import Model
@@ -62,7 +62,9 @@ def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes)
     if (place.path / artifact.MANIFEST).exists():
         read = artifact.read(place.path)
         if read.manifest.WhichOneof("task") == "text_generation":
-            return Model(place, settings, {}, read, decode_plan=_decode_plan(read, device, wishes))
+            return Model(place, settings, {}, read, decode_plan=_writer_plan(read, device, wishes))
+        if read.manifest.WhichOneof("task") == "captioning":
+            return _captioner(place, settings, read, device, wishes)
         plans = {graph.role: _plan(read, graph.role, device, wishes) for graph in read.manifest.graphs}
         _check_task(read, {role: planned.session for role, planned in plans.items()})
         is_detector = read.manifest.HasField("edge_detection")
@@ -73,18 +75,34 @@ def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes)
     return Model(place, settings, {MODEL: planned}, None)
 
 
-def _decode_plan(read: Artifact, device: Device, wishes: Wishes) -> DecodePlan:
+def _sessions(read: Artifact, device: Device, wishes: Wishes) -> dict[str, Session]:
+    """Opens an artifact's graphs, and holds that they are what its task takes."""
     roles = [graph.role for graph in read.manifest.graphs]
     sessions = {role: Session.open(read.graph_path(role), device, wishes.run_threads) for role in roles}
     _check_task(read, sessions)
+    return sessions
+
+
+def _captioner(place: Place, settings: ModelSettings, read: Artifact, device: Device, wishes: Wishes) -> Model:
+    sessions = _sessions(read, device, wishes)
+    encode, golden = _planned(read, ENCODE, sessions[ENCODE], wishes), _checked_golden(read, STEP, sessions[STEP])
+    planned = decode_plan.make(Graphs.of_captioner(sessions), device, {STEP: golden}, wishes)
+    return Model(place, settings, {ENCODE: encode}, read, decode_plan=planned)
+
+
+def _writer_plan(read: Artifact, device: Device, wishes: Wishes) -> DecodePlan:
+    sessions = _sessions(read, device, wishes)
     golden = {role: _checked_golden(read, role, session) for role, session in sessions.items()}
     return decode_plan.make(Graphs.of(sessions), device, golden, wishes)
 
 
 def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
-    session = Session.open(read.graph_path(role), device, wishes.run_threads)
+    return _planned(read, role, Session.open(read.graph_path(role), device, wishes.run_threads), wishes)
+
+
+def _planned(read: Artifact, role: str, session: Session, wishes: Wishes) -> Plan:
     inputs = _checked_golden(read, role, session)
-    return plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)
+    return plan.make(session, session.device, sample.from_golden(inputs), wishes, proved=True)
 
 
 def bare_graph(place: Path) -> Path:
@@ -108,6 +126,8 @@ def _check_task(read: Artifact, sessions: Mapping[str, Session]) -> None:
                 classifier.check(read.manifest.classification, sessions)
             case "text_generation":
                 writer.check(read.manifest.text_generation, sessions)
+            case "captioning":
+                captioner.check(read.manifest.captioning, sessions)
             case "edge_detection":
                 detector.check(read.manifest.edge_detection, sessions)
             case _:  # what it has no typed RPC for

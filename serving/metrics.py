@@ -68,9 +68,9 @@ class Metrics:
             run_seconds=self._one(self._run_seconds, *of),
         )
 
-    def decode_tally(self, model: str, version: int) -> DecodeTally:
-        """Gives what counts for a model that writes, likewise."""
-        read, step = (model, str(version), PREFILL), (model, str(version), STEP)
+    def decode_tally(self, model: str, version: int, begins: str = PREFILL) -> DecodeTally:
+        """Gives what counts for a model that writes tokens, likewise; `begins` is the graph before "step"."""
+        read, step = (model, str(version), begins), (model, str(version), STEP)
         return DecodeTally(
             requests={outcome: self._one(self._requests, *step, outcome) for outcome in Outcome},
             queue_rows=self._one(self._queue_rows, *step),

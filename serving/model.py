@@ -7,7 +7,7 @@ from typing import Self
 
 from hondo.artifact import Artifact
 from serving.batcher import Batcher
-from serving.decode.graphs import PREFILL, STEP
+from serving.decode.graphs import ENCODE, PREFILL
 from serving.decode.loop import Loop
 from serving.decode.plan import Plan as DecodePlan
 from serving.metrics import Metrics
@@ -41,7 +41,7 @@ class Model:
         self.artifact = read
         self.sessions: Mapping[str, Session] = {role: plan.session for role, plan in plans.items()}
         if decode_plan is not None:
-            self.sessions = {PREFILL: decode_plan.graphs.prefill, STEP: decode_plan.graphs.step}
+            self.sessions = {**self.sessions, **decode_plan.graphs.by_role}
         self._readers = {role: Reader(plan.session.inputs) for role, plan in plans.items()}
         self.plans: Mapping[str, Plan] = plans
         self.decode_plan = decode_plan
@@ -65,12 +65,13 @@ class Model:
             for role, plan in self.plans.items()
         }
         if self.decode_plan is not None:
-            self._loop = Loop(self.decode_plan, queueing, metrics.decode_tally(self.name, self.version))
+            begins = PREFILL if self.decode_plan.graphs.prefill is not None else ENCODE
+            self._loop = Loop(self.decode_plan, queueing, metrics.decode_tally(self.name, self.version, begins))
 
     @property
     def loop(self) -> Loop:
-        """Gives what reads and writes tokens, where the task is to write."""
-        assert self._loop is not None, "the model writes, and is open"
+        """Gives what reads and writes tokens, where the task is to write them."""
+        assert self._loop is not None, "the model writes tokens, and is open"
         return self._loop
 
     def reader(self, role: str) -> Reader:

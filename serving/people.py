@@ -8,6 +8,8 @@ from typing import Final
 
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
 from protos.hondo_pb2 import (
+    CaptionRequest,
+    CaptionResponse,
     ClassifyRequest,
     ClassifyResponse,
     ClassifyStreamResponse,
@@ -23,6 +25,7 @@ from protos.hondo_pb2 import (
     ScoreRequest,
     ScoreResponse,
 )
+from serving.caption import Captioner
 from serving.catalog import Catalog
 from serving.classify import Classifier
 from serving.description import describe, describe_absent, describe_in_short
@@ -37,11 +40,13 @@ from serving.streams import Streams
 _CLASSIFICATION: Final = "classification"
 _EDGE_DETECTION: Final = "edge_detection"
 _TEXT_GENERATION: Final = "text_generation"
+_CAPTIONING: Final = "captioning"
 # What is said of a model that is asked for a task not its own.
 _IS_NOT: Final = {
     _CLASSIFICATION: "is no classifier",
     _EDGE_DETECTION: "is no edge detector",
     _TEXT_GENERATION: "does not write",
+    _CAPTIONING: "makes no captions",
 }
 
 
@@ -56,6 +61,7 @@ class HondoService:
         self._classifiers: dict[Model, Classifier] = {}
         self._detectors: dict[Model, Detector] = {}
         self._writers: dict[Model, Writer] = {}
+        self._captioners: dict[Model, Captioner] = {}
         self._listed: ListModelsResponse | None = None
         self._keep_up()
         catalog.follow(self._keep_up)
@@ -97,6 +103,14 @@ class HondoService:
         with model.used():
             return await writer.score(request)
 
+    async def caption(self, request: CaptionRequest) -> AsyncGenerator[CaptionResponse]:
+        """Says what is in a picture."""
+        model = self._model(request.model or self._only_captioner(), request.version, _CAPTIONING)
+        with model.used():
+            async with aclosing(self._captioners[model].caption(request)) as responses:
+                async for response in responses:
+                    yield response
+
     async def list_models(self, _request: ListModelsRequest) -> ListModelsResponse:
         """Lists what is served, and what is not."""
         if self._listed is None:
@@ -126,7 +140,7 @@ class HondoService:
         """Makes what answers for each model that is served, and lets go of the others."""
         self._listed = None
         served = set(self._catalog)
-        for answering in (self._classifiers, self._detectors, self._writers):
+        for answering in (self._classifiers, self._detectors, self._writers, self._captioners):
             for model in answering.keys() - served:
                 del answering[model]
         for model in served:
@@ -140,6 +154,8 @@ class HondoService:
             self._detectors[model] = Detector(model, self._workers, bounds, self._room)
         elif model.task == _TEXT_GENERATION and model not in self._writers:
             self._writers[model] = Writer(model)
+        elif model.task == _CAPTIONING and model not in self._captioners:
+            self._captioners[model] = Captioner(model, self._workers, self._bounds.images)
 
     def _model(self, name: str, version: int, task: str) -> Model:
         """Finds a model that does what is asked for."""
@@ -160,6 +176,12 @@ class HondoService:
     def _only_writer(self) -> str:
         """Gives the name of the model that writes that is meant where none is named."""
         return _only([model.name for model in self._writers], "model that writes", "models that write")
+
+    def _only_captioner(self) -> str:
+        """Gives the name of the model that makes captions that is meant where none is named."""
+        return _only(
+            [model.name for model in self._captioners], "model that makes captions", "models that make captions"
+        )
 
 
 def _only(versions: Sequence[str], one: str, several: str) -> str:

@@ -42,7 +42,8 @@ def _of_model(model: Model) -> Iterator[str]:
         place = f"{plan.instances} side by side" if plan.instances else "on the event loop"
         yield f"  {role}: {sizes}, {place}{', a lone one on all cores' if plan.alone else ''}"
     if (writing := model.decode_plan) is not None:
-        yield f"  step: {_numbers(writing.sizes)} rows a run; prefill: {_numbers(writing.read_sizes)}"
+        reads = f"; prefill: {_numbers(writing.read_sizes)}" if writing.graphs.prefill is not None else ""
+        yield f"  step: {_numbers(writing.sizes)} rows a run{reads}"
     limits = [f"at most {model.settings.max_queue_rows} rows wait", *_changed(model.settings, ModelSettings())]
     yield f"  {', '.join(limits)}"
 

@@ -35,6 +35,7 @@ MAY_ALSO_IMPORT: Final = {
     "protos/generate.py": {"grpc_tools"},
     "serving/bench/plot.py": {"matplotlib"},
     "training/bsds/plot.py": {"matplotlib"},
+    "training/captions/measures.py": {"pycocoevalcap"},
     **{f"training/report/{noun}.py": {"matplotlib"} for noun in ("columns", "confusion", "curves", "mosaic", "theme")},
     "export/imports/samples.py": {"sklearn"},
     "export/imports/hed.py": {"h5py"},

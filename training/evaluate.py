@@ -21,6 +21,7 @@ from hondo.errors import InvalidRequest, WrongTask
 from protos.hondo_pb2 import Model
 from training import options
 from training.bsds.command import edges
+from training.captions.evaluate import captions
 from training.data.choice import read
 from training.data.dataset import PLURAL, DataSet, PictureFiles, Pictures, Raw, Rows, Sentences, image
 
@@ -74,12 +75,13 @@ class _Tasks(click.Group):
         return super().parse_args(ctx, args if is_named else ["classifier", *args])
 
 
-@click.group(cls=_Tasks, subcommand_metavar="[classifier] MODEL [OPTIONS]... | edges MODEL [OPTIONS]...")
+@click.group(cls=_Tasks, subcommand_metavar="[classifier|edges|captions] MODEL [OPTIONS]...")
 def evaluate() -> None:
     """Score a served model on a data set: a classifier unless another task is named."""
 
 
 evaluate.add_command(edges)
+evaluate.add_command(captions)
 
 
 @evaluate.command()

@@ -13,7 +13,7 @@ from export import signature as signatures
 from export.writing import rule, signature
 from export.writing.reference import AUTHOR, Reference
 from export.writing.writer import Writer
-from export.writing.written import Controls, Floats, Written
+from export.writing.written import Controls, Floats
 from hondo.errors import ParityError
 from training.models.recurrent import Recurrent
 
@@ -117,7 +117,7 @@ def check_writing(
     token_N, state = _prompted(writer, text_T, size)
     greedy = writer.write(token_N, state, controls(size, greedy=True))
     how = controls(size)
-    _check_same(greedy.tokens_NT, reference.write(token_N, state, controls(size, greedy=True)).tokens_NT, where)
+    check_same(greedy.tokens_NT, reference.write(token_N, state, controls(size, greedy=True)).tokens_NT, where)
     chance = writer.write(token_N, state, how)
     worst = 0.0
     for written in (greedy, chance):
@@ -125,7 +125,7 @@ def check_writing(
         expected_NT = np.take_along_axis(everything_NTV, written.tokens_NT[:, :, None], axis=2)[:, :, 0]
         found = written.log_probability_NT, written.state
         worst = max(worst, _compare(found, (expected_NT, after), tolerance, where))
-    _check_rule(everything_NTV, chance, how, where)
+    check_rule(everything_NTV, chance.tokens_NT, how, where)
     return worst
 
 
@@ -165,13 +165,18 @@ def check_company(writer: Writer, text_T: NDArray[np.int64]) -> bool:
             rows = slice(start, start + size)
             apart = writer.write(token_N[rows], [part[rows] for part in state], how.rows(rows))
             where = f"graph 'step', row {start} of {largest} against a batch of {size}"
-            _check_same(apart.tokens_NT, together.tokens_NT[rows], where)
+            check_same(apart.tokens_NT, together.tokens_NT[rows], where)
             pairs = zip(apart.floats(), together.floats(), strict=True)
             same_bits &= all(np.array_equal(mine, theirs[rows]) for mine, theirs in pairs)
     return same_bits
 
 
-def _check_same(found_NT: NDArray[np.int64], expected_NT: NDArray[np.int64], where: str) -> None:
+def check_same(found_NT: NDArray[np.int64], expected_NT: NDArray[np.int64], where: str) -> None:
+    """Checks that tokens are those that are expected.
+
+    Raises:
+        ParityError: one is not; the text names the first.
+    """
     for row, place in np.argwhere(found_NT != expected_NT)[:1]:
         raise ParityError(
             f"{where}, row {row}: token {place} of what is written is {found_NT[row, place]}, "
@@ -179,9 +184,13 @@ def _check_same(found_NT: NDArray[np.int64], expected_NT: NDArray[np.int64], whe
         )
 
 
-def _check_rule(everything_NTV: Floats, written: Written, how: Controls, where: str) -> None:
-    """Checks that each token is the one that the rule chooses, as far as rounding leaves that to it."""
-    for (row, place), token in np.ndenumerate(written.tokens_NT):
+def check_rule(everything_NTV: Floats, written_NT: NDArray[np.int64], how: Controls, where: str) -> None:
+    """Checks that each token is the one that the rule chooses, as far as rounding leaves that to it.
+
+    Raises:
+        ParityError: one is not.
+    """
+    for (row, place), token in np.ndenumerate(written_NT):
         begin, end = rule.line(everything_NTV[row, place], *how.of(row)).share(int(token))
         uniform = float(how.uniform_NT[row, place])
         if not begin - TOLERANCE <= uniform <= end + TOLERANCE:
@@ -196,7 +205,7 @@ def _compare(
 ) -> float:
     """Gives the largest difference of log-probabilities; the states' is held to the same."""
     states = max(off_state(mine, theirs) for mine, theirs in zip(found[1], expected[1], strict=True))
-    worst = float(_off(found[0], expected[0]).max())
+    worst = float(off(found[0], expected[0]).max())
     if not max(worst, states) <= tolerance:
         raise ParityError(
             f"{where}: log-probabilities differ by up to {worst:.2g} and states by up to {states:.2g} from {AUTHOR}'s, "
@@ -207,10 +216,11 @@ def _compare(
 
 def off_state(found: Floats, expected: Floats) -> float:
     """Gives the largest difference of two numbers of a state, as TOLERANCE has it."""
-    return float((_off(found, expected) / np.maximum(1, np.abs(expected))).max())
+    return float((off(found, expected) / np.maximum(1, np.abs(expected))).max())
 
 
-def _off(found: Floats, expected: Floats) -> NDArray[np.float64]:
+def off(found: Floats, expected: Floats) -> NDArray[np.float64]:
+    """Gives the differences; infinite where one is no number."""
     difference = np.abs(found.astype(np.float64) - expected.astype(np.float64))
     # What is no number is as wrong as can be, and must not pass because it compares false.
     return np.where(np.isnan(difference), np.inf, difference)

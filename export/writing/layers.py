@@ -11,7 +11,7 @@ from typing import Any, Final, assert_never
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from export.writing.nodes import Nodes
 from training.models.recurrent import Cell, Recurrent
@@ -46,17 +46,32 @@ class Layer:
 
 def layers(nodes: Nodes, net: Recurrent) -> list[Layer]:
     """Puts the weights of a net's layers into a graph."""
-    return [Layer(net.cell, net.width, _weights(nodes, net.cell, n, layer)) for n, layer in enumerate(net.layers)]
+    return [add(nodes, net.cell, f"layer{n}", _tensors(layer)) for n, layer in enumerate(net.layers)]
 
 
-def _weights(nodes: Nodes, cell: Cell, number: int, layer: nn.Module) -> Weights:
+def _tensors(layer: nn.Module) -> Sequence[Tensor]:
     assert isinstance(layer, nn.RNNBase)
-    parts = [_ordered(tensor.detach().numpy(), cell) for tensor in layer.all_weights[0]]
-    names = ("inward", "recurrent", "inward_bias", "recurrent_bias")
-    return Weights(*(nodes.weights(f"layer{number}.{name}", part) for name, part in zip(names, parts, strict=True)))
+    tensors: Sequence[Tensor] = layer.all_weights[0]
+    return tensors
 
 
-def _ordered(array: NDArray[Any], cell: Cell) -> NDArray[Any]:
+def add(nodes: Nodes, cell: Cell, name: str, tensors: Sequence[Tensor]) -> Layer:
+    """Puts a layer's weights into a graph.
+
+    Args:
+        nodes: of the graph.
+        cell: which kind the layer is.
+        name: before the weights' names.
+        tensors: weights and biases as torch has them: those of what comes in, then those of the state.
+    """
+    parts = [ordered(tensor.detach().numpy(), cell) for tensor in tensors]
+    kinds = ("inward", "recurrent", "inward_bias", "recurrent_bias")
+    weights = Weights(*(nodes.weights(f"{name}.{kind}", part) for kind, part in zip(kinds, parts, strict=True)))
+    return Layer(cell, parts[1].shape[1], weights)
+
+
+def ordered(array: NDArray[Any], cell: Cell) -> NDArray[Any]:
+    """Brings torch's gates, along the first axis, into the order of ONNX."""
     gates = np.split(array, len(_GATES[cell]))
     return np.concatenate([gates[place] for place in _GATES[cell]])
 

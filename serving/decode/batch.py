@@ -5,7 +5,8 @@ is copied but what moves. What rows write, and the numbers by which they choose,
 all rows share, so that a step handles all rows at once, and a single row only where it begins, ends or gives away what
 it has.
 
-Legend: S slots, N rows of a run, K tokens a run, T tokens of a lap, E last tokens of stops.
+Legend: S slots, N rows of a run, K tokens a run, T tokens of a lap, E last tokens of stops, C candidates, W rows of a
+beam, P places of a picture.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.decode import states
-from serving.decode.graphs import LOG_PROBABILITY, NEXT_TOKEN, TOKEN, UNIFORM, Graphs, next_of, sides
-from serving.decode.job import End, Piece, Row
+from serving.decode.graphs import (
+    ATTENTION,
+    CANDIDATE,
+    CANDIDATE_LOG_PROBABILITY,
+    LOG_PROBABILITY,
+    NEXT_TOKEN,
+    TOKEN,
+    UNIFORM,
+    Graphs,
+    next_of,
+    sides,
+)
+from serving.decode.job import WITHOUT_LIMIT, End, Floats, Piece, Row, Tokens
 from serving.session import Bound
 
 # Runs of a lap.
@@ -25,8 +37,15 @@ LAP: Final = 64
 # Stops that a job may have.
 MAX_STOPS: Final = 8
 _NO_TOKEN: Final = -1
-# More tokens than any row has left.
-_MANY: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Named:
+    """What the last run says of some rows: tokens that may come next, the most probable first, and where it looked."""
+
+    token_WC: Tokens
+    log_probability_WC: Floats
+    attention_WP: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +83,10 @@ class Batch:
         self._lap_uniform_ST = np.zeros((slots, self._columns), np.float32)
         self._lap_tokens_ST = np.zeros((slots, self._columns), np.int64)
         self._lap_log_probability_ST = np.zeros((slots, self._columns), np.float32)
+        self._candidate_SC = np.zeros((slots, graphs.candidates), np.int64)
+        self._candidate_log_probability_SC = np.zeros((slots, graphs.candidates), np.float32)
+        self._attention_SP = np.zeros((slots, graphs.places), np.float32)
+        self._lap_attention_STP = np.zeros((slots, self._columns, graphs.places), np.float32)
         self._left_S = np.zeros(slots, np.int64)
         self._last_of_stops_SE = np.full((slots, MAX_STOPS), _NO_TOKEN, np.int64)
         self._with_stops = 0
@@ -84,7 +107,7 @@ class Batch:
 
     def join(self, row: Row) -> None:
         """Takes a row in."""
-        place = len(self.rows)
+        row.place = place = len(self.rows)
         self.rows.append(row)
         self._token_S[place] = row.token
         self._states.write(place, row.state)
@@ -118,6 +141,7 @@ class Batch:
             for buffer_S in self._moving():
                 buffer_S[place] = buffer_S[last]
             self.rows[place] = self.rows[last]
+            self.rows[place].place = place
         self.rows.pop()
 
     def run(self) -> None:
@@ -128,10 +152,23 @@ class Batch:
         self._states.swap()
         self._lap_tokens_ST[:rows, start:end] = self._next_SK[:rows]
         self._lap_log_probability_ST[:rows, start:end] = self._log_probability_SK[:rows]
+        if self._attention_SP.size:
+            self._lap_attention_STP[:rows, start] = self._attention_SP[:rows]
         self._token_S[:rows] = self._next_SK[:rows, -1]
         self._left_S[:rows] -= self._steps
         self._least_left -= self._steps
         self._column = end
+
+    def named(self, places_W: Sequence[int]) -> Named:
+        """Gives what the last run says of the rows in some places."""
+        places = list(places_W)
+        attention_WP = self._attention_SP[places]
+        return Named(self._candidate_SC[places], self._candidate_log_probability_SC[places], attention_WP)
+
+    def go_on(self, places_W: Sequence[int], sources_W: Sequence[int], tokens_W: Sequence[int]) -> None:
+        """Has the rows in some places go on from the states of others, each with another token."""
+        self._states.rearrange(places_W, sources_W)
+        self._token_S[list(places_W)] = tokens_W
 
     def ended(self) -> list[Ended]:
         """Gives the rows that the last run has brought to their end, the last place first."""
@@ -140,7 +177,7 @@ class Batch:
         if self._least_left <= 0:
             left_N = self._left_S[:rows]
             places.update(np.flatnonzero(left_N <= 0).tolist())
-            self._least_left = int(left_N[left_N > 0].min(initial=_MANY))
+            self._least_left = int(left_N[left_N > 0].min(initial=WITHOUT_LIMIT))
         elif not self._with_stops:
             return []
         written: dict[int, list[int]] = {}
@@ -156,12 +193,12 @@ class Batch:
         row = self.rows[place]
         end = self._column if ended is None else ended.column
         self._put_by(place, end)
-        tokens_T, log_probability_T = (np.concatenate(parts) for parts in zip(*row.put_by, strict=True))
+        tokens_T, log_probability_T, attention_TP = (np.concatenate(parts) for parts in zip(*row.put_by, strict=True))
         row.put_by.clear()
         row.given += len(tokens_T)
         if ended is None:
-            return Piece(row.number, tokens_T, log_probability_T)
-        return Piece(row.number, tokens_T, log_probability_T, ended.end, ended.stop)
+            return Piece(row.number, tokens_T, log_probability_T, attention_TP=attention_TP)
+        return Piece(row.number, tokens_T, log_probability_T, ended.end, ended.stop, attention_TP)
 
     def turn(self) -> None:
         """Begins the next lap."""
@@ -178,7 +215,8 @@ class Batch:
         row = self.rows[place]
         columns = slice(row.begin, end)
         tokens_T = self._lap_tokens_ST[place, columns].copy()
-        row.put_by.append((tokens_T, self._lap_log_probability_ST[place, columns].copy()))
+        log_probability_T = self._lap_log_probability_ST[place, columns].copy()
+        row.put_by.append((tokens_T, log_probability_T, self._lap_attention_STP[place, columns].copy()))
         row.begin = end
         if row.job.stops:
             longest = max(len(stop_T) for stop_T in row.job.stops)
@@ -188,7 +226,7 @@ class Batch:
         """Goes through the buffers in which a row has something that stays, beside its state."""
         yield from (self._token_S, self._left_S, self._last_of_stops_SE)
         yield from self._constants.values()
-        yield from (self._lap_uniform_ST, self._lap_tokens_ST, self._lap_log_probability_ST)
+        yield from (self._lap_uniform_ST, self._lap_tokens_ST, self._lap_log_probability_ST, self._lap_attention_STP)
 
     def _ended(self, place: int, columns: Sequence[int]) -> Ended | None:
         """Gives how a row has ended, if it has; `columns` are those in which it has written a stop's last token."""
@@ -219,5 +257,10 @@ class Batch:
             NEXT_TOKEN: self._next_SK[:size],
             LOG_PROBABILITY: self._log_probability_SK[:size],
         }
+        if graphs.candidates:
+            outputs[CANDIDATE] = self._candidate_SC[:size]
+            outputs[CANDIDATE_LOG_PROBABILITY] = self._candidate_log_probability_SC[:size]
+        if graphs.places:
+            outputs[ATTENTION] = self._attention_SP[:size]
         outputs |= {next_of(each.name): part for each, part in zip(graphs.states, after, strict=True)}
         return graphs.step.bind(inputs, outputs)

@@ -1,11 +1,13 @@
 """A job: tokens to read, and how to write on from there, in one row or in several; and what comes of it, in pieces.
 
-Legend: T tokens.
+Legend: T tokens, P places of a picture.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,9 @@ Tokens = NDArray[np.int64]
 Floats = NDArray[np.float32]
 # The parts of one row's state, in the graphs' order.
 State = Sequence[Floats]
+
+# More tokens than any row writes.
+WITHOUT_LIMIT: Final = 2**62
 
 
 class End(Enum):
@@ -41,6 +46,24 @@ class Piece:
     end: End | None = None
     # Which of the stops it was, where one is the end: the last tokens written.
     stop: int | None = None
+    # How much was looked at each place at each token; P is 0 where the net does not say.
+    attention_TP: Floats = field(default_factory=lambda: np.empty((0, 0), np.float32))
+    # Whether it is all that the row has written, and the pieces before it are void: so a beam changes its mind.
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """How the rows of a job look together for the most probable text: by a beam, as wide as they are many."""
+
+    # The token that ends a text.
+    end: int
+    # Texts are compared by their log-probabilities divided by the count of their tokens to this power; 0 or more.
+    length_penalty: float = 0.0
+    # How many of the texts are wanted, the best first: what cannot change them any more is not looked for.
+    wanted: int = 1
+    # Whether to give, after each step that is due, what is best so far.
+    shows_best: bool = False
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -57,6 +80,10 @@ class Job:
     constants: Mapping[str, float | Floats] = field(default_factory=dict)
     # A row ends where it has written one of these.
     stops: Sequence[Tokens] = ()
+    # What is remembered before the last of the tokens; None where the tokens are to be read first.
+    state: State | None = None
+    # How the rows look for one text together; none where each writes by itself.
+    search: Search | None = None
     seed: int = 0
     # From one piece of a row to the next, at least.
     interval_s: float = 0.0
@@ -84,8 +111,10 @@ class Row:
     spare: Floats
     # The last tokens that were put by, as many as a stop may have.
     tail_T: Tokens
-    # Tokens and their log-probabilities that were written and not given away.
-    put_by: list[tuple[Tokens, Floats]] = field(default_factory=list)
+    # Tokens, their log-probabilities and attention that were written and not given away.
+    put_by: list[tuple[Tokens, Floats, Floats]] = field(default_factory=list)
+    # Where it is in the batch.
+    place: int = 0
     # The column of the batch's lap from which on nothing is put by yet; when to give away, time.monotonic(): what is
     # written first, at once.
     begin: int = 0
@@ -103,7 +132,11 @@ class Row:
     def of(cls, job: Job, number: int, state: State) -> "Row":
         """Gives one of a job's rows at its start."""
         nothing = np.empty(0, np.float32), np.empty(0, np.int64)
-        return cls(job, number, int(job.tokens_T[-1]), state, job.limit, Chance(job.seed, number), *nothing)
+        row = cls(job, number, int(job.tokens_T[-1]), state, job.limit, Chance(job.seed, number), *nothing)
+        if job.search is not None:
+            # The beam decides when its rows are over, and gives away what they have found.
+            row.left, row.due_s = WITHOUT_LIMIT, math.inf
+        return row
 
     @property
     def unread(self) -> int:

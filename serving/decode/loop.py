@@ -5,7 +5,8 @@ wants, and is woken at most once a step. Jobs wait in one line. Its head takes a
 are to be read first, or a row that goes on. While rows write, reading takes about as long as writing, and goes on after
 some steps at the latest. A row that has held its slot for some laps goes to the line's end if anybody waits; one whose
 reader lags gives its slot up, and joins the line when the reader has caught up. So every row that waits comes next
-after a bounded number of steps.
+after a bounded number of steps. The rows of a beam join together, and leave together when it is over; they are few, and
+their texts short, so that they neither take turns nor wait for readers.
 """
 
 import asyncio
@@ -22,7 +23,8 @@ import numpy as np
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
 from serving.batcher import Queueing
 from serving.decode.batch import Batch, Ended
-from serving.decode.job import End, Job, Piece, Row
+from serving.decode.beam import Beam
+from serving.decode.job import End, Job, Piece, Row, State
 from serving.decode.plan import Plan
 from serving.decode.reading import PLACES, Read, Reading
 from serving.decode.stream import UNREAD_TOKENS, Stream
@@ -44,7 +46,8 @@ class Loop:
         self._queueing = queueing
         self._tally = tally
         self._loop = asyncio.get_running_loop()
-        self._slots = plan.sizes[-1]
+        # How many rows write side by side.
+        self.slots = plan.sizes[-1]
         # Rows that came and have not ended, as the event loop knows it; seconds that one holds a slot, on average.
         self._rows = 0
         self._row_s = 0.0
@@ -55,6 +58,7 @@ class Loop:
         self._batch = Batch(plan.graphs, plan.sizes)
         self._reading = Reading(plan.graphs, plan.read_sizes)
         self._streams: dict[Job, Stream] = {}
+        self._beams: dict[Job, Beam] = {}
         self._line: deque[Job | Row] = deque()
         self._to_read: deque[Job] = deque()
         self._outbox: list[tuple[Stream, Row | None, Piece | Exception]] = []
@@ -71,7 +75,7 @@ class Loop:
         """Takes a job.
 
         Args:
-            job: what to read and write.
+            job: what to read and write; a beam of no more than `slots` rows.
             timeout_ms: how long it may wait to begin; the queue's own limit unless given.
 
         Raises:
@@ -81,7 +85,7 @@ class Loop:
         if self._is_closed:
             raise Unavailable("the model is being unloaded")
         stream = Stream(job, self._resume_soon)
-        if self._rows and self._rows + stream.open_rows > self._slots + self._queueing.max_rows:
+        if self._rows and self._rows + stream.open_rows > self.slots + self._queueing.max_rows:
             self._tally.requests[Outcome.REFUSED].inc()
             raise self._overloaded()
         self._rows += stream.open_rows
@@ -105,9 +109,9 @@ class Loop:
         self._thread.join()
 
     def _overloaded(self) -> Overloaded:
-        waiting, most = max(0, self._rows - self._slots), self._queueing.max_rows
+        waiting, most = max(0, self._rows - self.slots), self._queueing.max_rows
         text = f"the queue is full: {waiting} rows wait, at most {most} may"
-        return Overloaded(text, waiting * self._row_s / self._slots)
+        return Overloaded(text, waiting * self._row_s / self.slots)
 
     def _post(self, what: Callable[[], None]) -> None:
         """Has the thread do something before its next step."""
@@ -198,6 +202,7 @@ class Loop:
         """Forgets a job and its rows, wherever they are."""
         if self._streams.pop(job, None) is None:
             return
+        self._beams.pop(job, None)
         for place in reversed(range(len(self._batch.rows))):
             if self._batch.rows[place].job is job:
                 self._batch.drop(place)
@@ -213,22 +218,40 @@ class Loop:
 
     def _admit(self) -> None:
         """Gives free slots to those who wait longest; to jobs, whose tokens are to be read first, in advance."""
-        while self._line and self._batch.free > self._reading.to_write:
-            head = self._line[0]
-            if isinstance(head, Row):
-                self._join(head)
-            elif self._reading.has_room:
-                self._reading.join(head)
-            else:
-                break
-            self._line.popleft()
+        while self._line and self._batch.free > self._reading.to_write and self._has_room(self._line[0]):
+            self._take(self._line.popleft())
         while self._to_read and self._reading.has_room and self._reading.only_read < _READ_ONLY:
             self._reading.join(self._to_read.popleft())
+
+    def _has_room(self, head: Job | Row) -> bool:
+        """Says whether there is room for the line's head, where a slot is free."""
+        if isinstance(head, Row):
+            return True
+        if head.search is not None:
+            return self._batch.free - self._reading.to_write >= head.rows
+        return head.state is not None or self._reading.has_room
+
+    def _take(self, head: Job | Row) -> None:
+        if isinstance(head, Row):
+            self._join(head)
+        elif head.search is not None:
+            self._join_beam(head)
+        elif head.state is not None:
+            self._line.extendleft(reversed(_rows(head, head.state)))
+        else:
+            self._reading.join(head)
 
     def _join(self, row: Row) -> None:
         self._due_s = min(self._due_s, row.due_s)
         row.joined_s = time.monotonic()
         self._batch.join(row)
+
+    def _join_beam(self, job: Job) -> None:
+        assert job.state is not None, "beams begin where all has been read"
+        rows = _rows(job, job.state)
+        for row in rows:
+            self._join(row)
+        self._beams[job] = Beam(job, rows)
 
     def _read(self) -> bool:
         """Reads a piece of what is to be read, unless it is the writers' turn; says whether any job is done."""
@@ -255,7 +278,7 @@ class Loop:
     def _was_read(self, read: Read) -> None:
         job = read.job
         if job.rows:
-            self._line.extendleft(Row.of(job, number, read.state) for number in reversed(range(job.rows)))
+            self._line.extendleft(reversed(_rows(job, read.state)))
         else:
             piece = Piece(0, job.tokens_T, np.concatenate(read.log_probability_T), End.READ)
             self._outbox.append((self._streams.pop(job), None, piece))
@@ -278,8 +301,12 @@ class Loop:
         self._tally.step_rows.observe(rows)
         self._tally.step_seconds.observe(took_s)
         now_s = time.monotonic()
+        # Whoever leaves has others take its place: all must have seen what the step has given to theirs.
+        over = [beam for beam in self._beams.values() if not self._goes_on(beam, now_s)]
         for ended in self._batch.ended():
             self._end_row(ended, now_s)
+        for beam in over:
+            self._end_beam(beam, now_s)
         if now_s >= self._due_s:
             self._give(now_s)
         if self._batch.is_lap_over:
@@ -294,6 +321,28 @@ class Loop:
         row.job.open_rows -= 1
         if not row.job.open_rows:
             del self._streams[row.job]
+
+    def _goes_on(self, beam: Beam, now_s: float) -> bool:
+        """Has a beam's rows go on with what is best, unless it is over; says whether they do."""
+        places = [row.place for row in beam.rows]
+        turn = beam.step(self._batch.named(places))
+        if beam.is_over:
+            return False
+        self._batch.go_on(places, [places[source] for source in turn.sources], turn.tokens)
+        search = beam.job.search
+        if search is not None and search.shows_best and now_s >= beam.due_s:
+            beam.due_s = now_s + beam.job.interval_s
+            self._outbox.append((self._streams[beam.job], None, beam.best()))
+        return True
+
+    def _end_beam(self, beam: Beam, now_s: float) -> None:
+        pieces = beam.pieces()
+        self._outbox.extend((self._streams[beam.job], None, piece) for piece in pieces)
+        self._tally.written_tokens.inc(len(pieces[0].tokens_T))
+        self._row_s += 0.1 * (now_s - beam.rows[0].joined_s - self._row_s)
+        for place in sorted((row.place for row in beam.rows), reverse=True):
+            self._batch.drop(place)
+        del self._beams[beam.job], self._streams[beam.job]
 
     def _give(self, now_s: float) -> None:
         """Has rows give away what they have, where it is due; sets those aside whose readers lag."""
@@ -330,3 +379,8 @@ class Loop:
         if self._outbox:
             outbox, self._outbox = self._outbox, []
             self._loop.call_soon_threadsafe(self._deliver, outbox)
+
+
+def _rows(job: Job, state: State) -> list[Row]:
+    """Gives a job's rows at their start."""
+    return [Row.of(job, number, state) for number in range(job.rows)]

@@ -1,4 +1,4 @@
-"""The plan for a net that writes: threads, and the sizes of runs, all warmed and held to give a row the same bits.
+"""The plan for a net that writes tokens: threads, and the sizes of runs, all warmed and giving a row the same bits.
 
 A row must not depend on its company. Matrix products may take another path for another number of rows, so at load every
 size is compared with the largest on this very machine, and only those that agree to the last bit are used.
@@ -45,7 +45,7 @@ class Plan:
     graphs: Graphs
     # N of runs of "step", ascending; the largest is the number of slots.
     sizes: tuple[int, ...]
-    # N of runs of "prefill", ascending.
+    # N of runs of "prefill", ascending; none where nothing is read.
     read_sizes: tuple[int, ...]
 
 
@@ -93,6 +93,8 @@ def _on_fewest_cores(graphs: Graphs, device: Device, golden: Mapping[str, Tensor
         return narrow
 
     step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
+    if graphs.prefill is None:
+        return replace(graphs, step=step)
     prefill = chosen(graphs.prefill, _piece(golden[PREFILL], 1, LENGTHS[-1], LENGTHS[-1]))
     return replace(graphs, step=step, prefill=prefill)
 
@@ -112,6 +114,8 @@ def _agreeing(session: Session, golden: Tensors, sizes: tuple[int, ...], device:
 
 def _read_sizes(graphs: Graphs, golden: Mapping[str, Tensors], device: Device) -> tuple[int, ...]:
     """Likewise, in every length: a piece must come out alone as in company and as among longer ones."""
+    if graphs.prefill is None:
+        return ()
     sizes = list(_READ_SIZES)
     for length, longer in zip(LENGTHS, (*LENGTHS[1:], LENGTHS[-1]), strict=True):
         expected = graphs.prefill.run(_piece(golden[PREFILL], 1, length, length))

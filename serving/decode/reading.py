@@ -93,6 +93,7 @@ class Reading:
         return done
 
     def _run(self, jobs: Sequence[Read]) -> None:
+        assert self._graphs.prefill is not None, "jobs come with the state that they begin with"
         outputs = self._graphs.prefill.run(self._feeds(jobs))
         after = [outputs[next_of(each.name)] for each in self._graphs.states]
         for place, each in enumerate(jobs):

@@ -6,7 +6,7 @@ Legend: S slots, W numbers of one row's part of the state.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +51,11 @@ class HostStates:
         """Gives one row's place the state of another."""
         for part in self._parts[self.front]:
             part[target] = part[source]
+
+    def rearrange(self, places: Sequence[int], sources: Sequence[int]) -> None:
+        """Gives rows' places the states that others have now."""
+        for part in self._parts[self.front]:
+            part[list(places)] = part[list(sources)]
 
 
 class DeviceStates:
@@ -99,7 +104,11 @@ class DeviceStates:
         """Gives one row's place the state of another."""
         self._set(target, source)
 
-    def _set(self, place: int, source: int) -> None:
+    def rearrange(self, places: Sequence[int], sources: Sequence[int]) -> None:
+        """Gives rows' places the states that others have now."""
+        self._set(list(places), list(sources))
+
+    def _set(self, place: int | list[int], source: int | list[int]) -> None:
         self._source_S[:] = np.arange(self._slots)
         self._source_S[place] = source
         for arrange in self._arrange[self.front]:

@@ -76,7 +76,10 @@ def _merged(pieces: list[Piece]) -> list[Piece]:
     """Joins the pieces of each row; in the order in which the rows' first came."""
     by_row: dict[int, list[Piece]] = {}
     for piece in pieces:
-        by_row.setdefault(piece.row, []).append(piece)
+        parts = by_row.setdefault(piece.row, [])
+        if piece.is_whole:
+            parts.clear()
+        parts.append(piece)
     return [parts[0] if len(parts) == 1 else _joined(parts) for parts in by_row.values()]
 
 
@@ -87,4 +90,5 @@ def _joined(parts: list[Piece]) -> Piece:
         np.concatenate([part.log_probability_T for part in parts]),
         parts[-1].end,
         parts[-1].stop,
+        np.concatenate([part.attention_TP for part in parts]),
     )

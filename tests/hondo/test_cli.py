@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from hondo.cli import main
 
 COMMANDS: Final = [
-    *("classify", "edges", "generate", "models", "serve", "train", "cross-validate", "summary", "evaluate"),
-    *("report", "export", "import", "bench", "demo", "tour"),
+    *("classify", "edges", "caption", "generate", "models", "serve", "health", "token", "train", "cross-validate"),
+    *("summary", "evaluate", "report", "export", "import", "bench", "demo", "tour"),
 ]
 
 # Runs the command line as on an installation without these packages: the import system does not find them.
@@ -44,7 +44,7 @@ def test_help_lists_every_command() -> None:
 def test_help_needs_no_room() -> None:
     """`hondo --help` and the client's commands work where only a client is installed."""
     rooms = "torch,lightning,onnx,onnxruntime,serving,training,export,grpc_health,grpc_reflection"
-    for command in ("classify", "edges", "generate", "models", None):
+    for command in ("classify", "edges", "caption", "generate", "models", None):
         arguments = [command, "--help"] if command else ["--help"]
         result = without(rooms, *arguments)
         assert result.returncode == 0, result.stderr

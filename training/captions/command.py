@@ -27,7 +27,7 @@ def train_captioner(settings: CaptionRecipe, data: str | None, place: Place) -> 
     Raises:
         MissingData: there are none, one cannot be read, or the package with the weights of what sees is not installed.
     """
-    pictures = _pictures(data)
+    pictures = read_pictures(data)
     sources = (pictures.source, pretrained.source(pretrained.EFFICIENTNET_LITE[settings.sight]))
     words = tuple(vocabulary(pictures.train.captions, settings.min_count))
     facts = Facts(recipe=settings, vocabulary=words, data=sources, seed=place.seed)
@@ -39,7 +39,12 @@ def train_captioner(settings: CaptionRecipe, data: str | None, place: Place) -> 
     _finish(place.folder, pictures, time.monotonic() - started_s)
 
 
-def _pictures(data: str | None) -> CaptionSet:
+def read_pictures(data: str | None) -> CaptionSet:
+    """Gives the captioned pictures in a folder.
+
+    Raises:
+        MissingData: there are none.
+    """
     if data is None:
         raise MissingData(f"--data FOLDER with {_LOOKED_FOR}; Flickr8k is to be had from {flickr8k.WHERE}")
     folder = Path(data)

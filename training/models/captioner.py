@@ -84,6 +84,11 @@ class Captioner(nn.Module):
                 self.layer.bias_hh[width : 2 * width] = 1
 
     @property
+    def cell(self) -> Cell:
+        """Which kind the recurrent layer is."""
+        return "lstm" if isinstance(self.layer, nn.LSTMCell) else "gru"
+
+    @property
     def _parts(self) -> int:
         """Of the state."""
         return 2 if isinstance(self.layer, nn.LSTMCell) else 1
@@ -94,8 +99,10 @@ class Captioner(nn.Module):
         begun = self.begin(features_NPD.mean(1))
         if self.attends:
             return Seen(features_NPD, self.keys(features_NPD), torch.tanh(begun).chunk(self._parts, 1))
-        none = tuple(begun.new_zeros(len(begun), self.layer.hidden_size) for _ in range(self._parts))
-        none_N00 = begun.new_zeros(len(begun), 0, 0)
+        # What `len` gives, a traced graph would be fixed to.
+        pictures = begun.shape[0]
+        none = tuple(begun.new_zeros(pictures, self.layer.hidden_size) for _ in range(self._parts))
+        none_N00 = begun.new_zeros(pictures, 0, 0)
         return Seen(none_N00, none_N00, self._hear(begun, none))
 
     def say(self, token_B: Tensor, seen: Seen, state: State) -> tuple[Tensor, State, Tensor]:

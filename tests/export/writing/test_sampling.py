@@ -24,7 +24,7 @@ class Choice:
     def __init__(self) -> None:
         nodes = Nodes()
         token, log_probability = sampling.choose(
-            nodes, "logits", signature.UNIFORM, V, sampling.controls(nodes, vocabulary=V)
+            nodes, sampling.rank(nodes, "logits", V), signature.UNIFORM, sampling.controls(nodes, V)
         )
         nodes.output("chosen", token)
         nodes.output("log", log_probability)

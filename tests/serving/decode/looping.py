@@ -68,7 +68,8 @@ def joined(parts: Sequence[Piece]) -> Piece:
     assert all(part.end is None for part in parts[:-1])
     tokens_T = np.concatenate([part.tokens_T for part in parts])
     log_probability_T = np.concatenate([part.log_probability_T for part in parts])
-    return Piece(parts[0].row, tokens_T, log_probability_T, parts[-1].end, parts[-1].stop)
+    attention_TP = np.concatenate([part.attention_TP for part in parts])
+    return Piece(parts[0].row, tokens_T, log_probability_T, parts[-1].end, parts[-1].stop, attention_TP)
 
 
 async def tokens(loop: Loop, asked: Job) -> list[int]:

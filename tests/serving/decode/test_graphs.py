@@ -42,6 +42,7 @@ def _renamed(path: Path, old: str, new: str) -> Session:
 def test_missing_tensor_is_named(tmp_path: Path, role: str, tensor: str) -> None:
     """A graph without a tensor that the loop feeds or reads does not load; the error names both."""
     graphs = writers.open_graphs(tmp_path)
+    assert graphs.prefill is not None
     sessions = {"prefill": graphs.prefill, "step": graphs.step}
     sessions[role] = _renamed(tmp_path / f"{role}.onnx", tensor, "another")
     with pytest.raises(InvalidArtifact, match=f"graph '{role}' has no '{tensor}'"):
@@ -63,5 +64,6 @@ def test_only_the_batch_may_be_free(tmp_path: Path) -> None:
     uniform.type.tensor_type.shape.dim[1].dim_param = "K"
     onnx.save(model, tmp_path / "step.onnx")
     step = Session.open(tmp_path / "step.onnx", threads=1)
+    assert graphs.prefill is not None
     with pytest.raises(InvalidArtifact, match=r"only the batch may be free, not so in 'uniform' FP32\[-1, -1\]"):
         Graphs.of({"prefill": graphs.prefill, "step": step})
