@@ -45,7 +45,7 @@ class Captioner(nn.Module):
         attention: A.
         dimensions: E.
         width: H.
-        dropout: share of the words' vectors, of what is remembered and of the deep output that is dropped in training.
+        dropout: share of the features, of the words' vectors and of what is remembered that is dropped in training.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Captioner(nn.Module):
 
     def see(self, maps_NPC: Tensor) -> Seen:
         """Gives what is known of pictures before the first word."""
-        features_NPD = torch.relu(self.features(maps_NPC))
+        features_NPD = self._thin(torch.relu(self.features(maps_NPC)))
         begun = self.begin(features_NPD.mean(1))
         if self.attends:
             return Seen(features_NPD, self.keys(features_NPD), torch.tanh(begun).chunk(self._parts, 1))
@@ -122,7 +122,7 @@ class Captioner(nn.Module):
         else:
             after, attention_NRP = self._hear(vectors_BE, state), hidden_BH.new_zeros(len(hidden_BH), 1, 0)
             deep_BE = self.from_hidden(self._thin(after[0])) + vectors_BE
-        return self._thin(torch.tanh(deep_BE)), after, attention_NRP
+        return torch.tanh(deep_BE), after, attention_NRP
 
     def forward(self, maps_NPC: Tensor, tokens_NRT: Tensor) -> tuple[Tensor, Tensor]:
         """Gives logits_NRTV f32 of the word after each of tokens_NRT i64, and attention_NRTP f32 at each."""

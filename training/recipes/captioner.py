@@ -23,7 +23,7 @@ RECIPE = CaptionRecipe(
     ),
     build=captioner,
     net={"features": 512, "attention": 256, "dimensions": 256, "width": 512, "dropout": 0.5},
-    epochs=14,
+    epochs=12,
     batch_size=32,
     label_smoothing=0.1,
     optimizer=Optimizer(kind="adamw", lr=1e-3, weight_decay=1e-2),
@@ -31,5 +31,5 @@ RECIPE = CaptionRecipe(
     average=Average(kind="ema", decay=0.998),
     max_gradient_norm=5,
     precision="auto",
-    reward=Reward(epochs=6, lr=5e-5),
+    reward=Reward(epochs=4, lr=1e-4),
 )
