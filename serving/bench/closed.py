@@ -145,9 +145,9 @@ def closed(*, model: str, models: Path, concurrency: int, rounds: int, seconds: 
         for number in range(rounds):
             turned = started[number % len(started) :] + started[: number % len(started)]
             figures.append({one.name: measure(one, questions, answer_bytes, concurrency, pace) for one in turned})
-        click.echo(
-            f"{model}, {concurrency} at once, {_CONNECTIONS} connections; {machine.describe().cpu}, load average {machine.describe().load_average:.1f}"
-        )
+        here = machine.describe()
+        told = f"{here.cpu}, load average {here.load_average:.1f}"
+        click.echo(f"{model}, {concurrency} at once, {_CONNECTIONS} connections; {told}")
         click.echo("\n".join(_table([each.name for each in started], figures)))
 
 
