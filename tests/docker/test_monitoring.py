@@ -34,6 +34,8 @@ def served() -> set[str]:
                 names |= {f"{family.name}_{part}" for part in ("bucket", "sum", "count")}
             case "gauge":
                 names.add(family.name)
+            case _:
+                pass
     return names
 
 

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import grpc
@@ -71,10 +72,10 @@ def status(server: Process, method: str, token: str | None, header: str = "Beare
     """Gives the status of a call whose message is no message: a method that is let through says so."""
     metadata = () if token is None else (("authorization", header.format(token)),)
     with grpc.insecure_channel(server.address, options=OWN) as channel:
-        call = channel.stream_stream(method)(iter([b"\xff"]), metadata=metadata, timeout=PATIENCE_S)
+        function: Callable[..., grpc.Call] = channel.stream_stream(method)
+        call = function(iter([b"\xff"]), metadata=metadata, timeout=PATIENCE_S)
         try:
-            for _ in call:
-                pass
+            list(cast("Iterator[bytes]", call))
         except grpc.RpcError as error:
             return call_of(error).code()
         return grpc.StatusCode.OK
@@ -222,7 +223,7 @@ def test_each_client_has_its_limit(models: Path, tmp_path: Path) -> None:
             assert ann.list_models()
         with grpc.insecure_channel(process.address) as channel:
             metadata = (("authorization", f"Bearer {made['bob']}"),)
-            method = channel.stream_stream(f"/{HONDO.full_name}/ClassifyStream")
+            method: Callable[..., grpc.Call] = channel.stream_stream(f"/{HONDO.full_name}/ClassifyStream")
             time.sleep(1.1)
             calls = [method(iter_forever(), metadata=metadata) for _ in range(4)]
             with Client(process.address, access=Access(token=made["bob"])) as bob:
