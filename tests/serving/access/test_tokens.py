@@ -1,6 +1,7 @@
 """Tokens: what the file holds, and what it is refused for."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,17 @@ def test_adding_keeps_the_rest(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o640
     with pytest.raises(InvalidRequest, match="'bob'"):
         tokens.add(file, grant)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_adding_keeps_the_owner(tmp_path: Path) -> None:
+    """A file that the server's user owns, or its group, is still theirs when root has added a token."""
+    file = tmp_path / "tokens"
+    file.write_text(f"ann inference {HASH}")
+    os.chown(file, 10001, 10002)
+    _, grant = tokens.make("bob", [Permission.CONTROL])
+    tokens.add(file, grant)
+    assert (file.stat().st_uid, file.stat().st_gid) == (10001, 10002)
 
 
 @pytest.mark.parametrize(
