@@ -13,7 +13,7 @@ from hondo.errors import InvalidArtifact
 from serving import confines
 from serving.catalog import Catalog
 from serving.device import Device
-from serving.plan import Wishes
+from serving.settings import ModelSettings, Settings
 from tests.serving import graphs
 
 OPSETS = [helper.make_opsetid("", 20), helper.make_opsetid("com.microsoft", 1), helper.make_opsetid("theirs", 1)]
@@ -181,7 +181,8 @@ def test_catalog_refuses_and_trusts(tmp_path: Path) -> None:
     place(models).symlink_to(elsewhere)
     with pytest.raises(InvalidArtifact, match="--trust-models"):
         Catalog.load(models, Device.CPU)
-    assert Catalog.load(models, Device.CPU, Wishes(trusted=True)).find("model").version == 1
+    trusting = Settings(model=ModelSettings(trust_models=True))
+    assert Catalog.load(models, Device.CPU, trusting).find("model").version == 1
 
 
 def test_released_models_stay_within_theirs() -> None:
