@@ -29,7 +29,7 @@ LABEL org.opencontainers.image.title="Hondo training" \
       org.opencontainers.image.revision="${REVISION}"
 # Whoever runs it mounts a folder at /work: run folders, models and caches go there.
 ENV PATH="/opt/hondo/bin:$PATH" PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    HOME=/work MPLCONFIGDIR=/tmp/matplotlib
+    HOME=/work MPLCONFIGDIR=/tmp/matplotlib ORT_DISABLE_TELEMETRY=1
 COPY --from=build /opt/hondo /opt/hondo
 WORKDIR /work
 USER 10001:10001

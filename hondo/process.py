@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from hondo.access import Access
 from hondo.client import Client
 from hondo.errors import Unavailable
 
@@ -19,13 +20,14 @@ _STOP_TIMEOUT_S = 40.0
 
 
 @contextmanager
-def serving(models: Path, *options: str, log_to: Path | None = None) -> Iterator[str]:
+def serving(models: Path, *options: str, log_to: Path | None = None, access: Access | None = None) -> Iterator[str]:
     """Runs `hondo serve` on a free port of this machine; gives its HOST:PORT once it answers, stops it at the end.
 
     Args:
         models: the folder of models.
         options: further options of `hondo serve`.
         log_to: the file that gets what it logs; unless given, that is dropped at the end.
+        access: how to ask it whether it is ready, where the options close it.
 
     Raises:
         Unavailable: it did not come up; the text has what it logged.
@@ -35,7 +37,7 @@ def serving(models: Path, *options: str, log_to: Path | None = None) -> Iterator
     command += ["--metrics-port", "0", *options]
     with log_to.open("w+") if log_to else TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:  # noqa: S603  our own command
         try:
-            _wait_until_ready(process, address, log)
+            _wait_until_ready(process, address, log, access)
             yield address
         finally:
             process.send_signal(signal.SIGTERM)
@@ -51,9 +53,9 @@ def run(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "hondo.cli", *arguments], check=True)  # noqa: S603  our own command
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: IO[str]) -> None:
+def _wait_until_ready(process: "subprocess.Popen[bytes]", address: str, log: IO[str], access: Access | None) -> None:
     deadline_s = time.monotonic() + _START_TIMEOUT_S
-    with Client(address, timeout_s=2) as client:
+    with Client(address, timeout_s=2, access=access) as client:
         while True:
             try:
                 client.list_models()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import HondoError, InvalidArtifact, InvalidRequest
-from serving import attempt, captioner, classifier, detector, footprint, plan, sample, writer
+from serving import attempt, captioner, classifier, confines, detector, footprint, plan, sample, writer
 from serving.attempt import Attempt
 from serving.decode import plan as decode_plan
 from serving.decode.graphs import ENCODE, STEP, Graphs
@@ -59,8 +59,12 @@ def begin(
 
 
 def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes) -> Model:
-    if (place.path / artifact.MANIFEST).exists():
-        read = artifact.read(place.path)
+    if not wishes.trusted:
+        confines.check_links(place.path)
+    read = artifact.read(place.path) if (place.path / artifact.MANIFEST).exists() else None
+    if not wishes.trusted:
+        confines.check_graphs(place.path)
+    if read is not None:
         if read.manifest.WhichOneof("task") == "text_generation":
             return Model(place, settings, {}, read, decode_plan=_writer_plan(read, device, wishes))
         if read.manifest.WhichOneof("task") == "captioning":

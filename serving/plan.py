@@ -38,6 +38,8 @@ class Wishes:
     threads: int | None = None
     # Runs side by side; 0 runs on the event loop.
     instances: int | None = None
+    # Load also what reaches beyond the folder of models, or has operators that are not onnxruntime's own.
+    trusted: bool = False
 
     @property
     def usable_cores(self) -> int:

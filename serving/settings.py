@@ -60,6 +60,10 @@ class ModelSettings:
     instances: int | None = whole(
         None, "Runs side by side for each graph; 0 runs on the event loop.", least=0, shown="measured"
     )
+    trust_models: bool = switch(
+        "Load also what reaches beyond the folder of models, by links or for data, or has operators that are not "
+        "onnxruntime's own."
+    )
 
     def __post_init__(self) -> None:
         _check(self)
@@ -76,7 +80,13 @@ class ModelSettings:
 
     def wishes(self, cores: int | None) -> Wishes:
         """Gives what is settled of how to run the graphs."""
-        return Wishes(cores=cores, max_batch_size=self.max_batch_size, threads=self.threads, instances=self.instances)
+        return Wishes(
+            cores=cores,
+            max_batch_size=self.max_batch_size,
+            threads=self.threads,
+            instances=self.instances,
+            trusted=self.trust_models,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ A line is NAME PERMISSION[,PERMISSION] SHA256; empty lines and those that begin 
 
 import hashlib
 import hmac
+import logging
 import os
 import re
 import secrets
@@ -16,6 +17,8 @@ from typing import Final
 
 from hondo.errors import InvalidRequest
 from serving.access.permission import Permission
+
+_log = logging.getLogger(__name__)
 
 _PREFIX: Final = "hondo_"
 _BYTES: Final = 32
@@ -103,8 +106,18 @@ def add(path: Path, grant: Grant) -> None:
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(before + ("\n" if before and not before.endswith("\n") else "") + grant.line + "\n")
     if path.exists():
-        fresh.chmod(path.stat().st_mode & 0o777)
+        _give(fresh, path.stat())
     fresh.replace(path)
+
+
+def _give(file: Path, former: os.stat_result) -> None:
+    """Gives a file to those who had its predecessor: the server may be another user."""
+    if (file.stat().st_uid, file.stat().st_gid) != (former.st_uid, former.st_gid):
+        try:
+            os.chown(file, former.st_uid, former.st_gid)
+        except PermissionError:
+            _log.warning("%s now belongs to whoever ran this: see that the server can read it", file)
+    file.chmod(former.st_mode & 0o777)
 
 
 def _says(line: str) -> bool:
