@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
-from serving import classifier, detector, footprint, plan, sample, writer
+from serving import classifier, course, detector, footprint, plan, sample, writer
 from serving.batcher import Batcher, Queueing
 from serving.decode import plan as decode_plan
 from serving.decode.graphs import PREFILL, STEP, Graphs
@@ -81,6 +81,10 @@ class Model:
         """Gives what reads requests for the graph with that role."""
         return self._readers[role]
 
+    def plan(self, role: str) -> Plan:
+        """Gives how the graph with that role is run."""
+        return self._plans[role]
+
     def batcher(self, role: str) -> Batcher:
         """Gives what runs the graph with that role."""
         return self._batchers[role]
@@ -137,7 +141,7 @@ class Catalog:
         return list(self._versions.get(name, ()))
 
     def find(self, name: str, version: int = 0) -> Model:
-        """Gives a model; version 0 is the newest.
+        """Gives a model, and notes it as what the request is about; version 0 is the newest.
 
         Raises:
             ModelNotFound: there is none of that name, or no such version of it.
@@ -145,12 +149,12 @@ class Catalog:
         versions = self._versions.get(name)
         if versions is None:
             raise ModelNotFound(f"there is no model {name!r}; this server has {', '.join(self._versions)}")
-        if version == 0:
-            return next(iter(versions.values()))
-        if version not in versions:
+        model = versions.get(version) if version else next(iter(versions.values()))
+        if model is None:
             has = ", ".join(map(str, versions))
             raise ModelNotFound(f"model {name!r} has no version {version}; this server has {has}")
-        return versions[version]
+        course.found(model.name, model.version)
+        return model
 
 
 def _places(folder: Path) -> Iterator[Path]:

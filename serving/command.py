@@ -5,8 +5,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -14,20 +14,23 @@ from typing import Final
 import click
 
 from hondo.images import Limits
-from serving import memory
+from serving import logs, memory, witness
 from serving.access.door import Door
 from serving.access.settings import AccessSettings, access_options
 from serving.age import process_age_s
 from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.cores import available
+from serving.course import Course
 from serving.device import Device, choose
 from serving.exposition import exposed
+from serving.logs import LogFormat
 from serving.metrics import FOLDER, forget, of_workers
 from serving.plan import Wishes
 from serving.port import reserved
 from serving.server import Server, Settings
 from serving.supervisor import Restarts, Supervisor
+from serving.triton_words import StatusCodes
 from serving.worker import say_ready, watch_supervisor
 
 _log = logging.getLogger(__name__)
@@ -51,6 +54,34 @@ _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in 
     default=Settings.metrics_port,
     show_default=True,
     help="Port of the metrics, /metrics over HTTP for Prometheus; 0 takes a free one, which the log names.",
+)
+@click.option("--no-metrics", is_flag=True, help="Count nothing, and tell nothing on the metrics' port.")
+@click.option(
+    "--log-format",
+    type=click.Choice([kind.value for kind in LogFormat]),
+    default=LogFormat.HUMAN.value,
+    show_default=True,
+    help="Log lines for people, or a JSON object a line.",
+)
+@click.option("--log-requests", is_flag=True, help="Log a line for each request: model, status, time, id.")
+@click.option(
+    "--traces",
+    metavar="URL",
+    help="Send OpenTelemetry traces over gRPC (OTLP) to this collector, http://HOST:4317; needs hondo[otel]. "
+    "What is sampled, OTEL_TRACES_SAMPLER says.",
+)
+@click.option(
+    "--status-codes",
+    type=click.Choice([each.value for each in StatusCodes]),
+    default=Settings.status_codes.value,
+    show_default=True,
+    help="Whose codes and texts errors of the Open Inference Protocol have; Hondo's say more.",
+)
+@click.option(
+    "--shared-memory",
+    is_flag=True,
+    help="Let clients on this machine have tensors read from and written to POSIX shared memory: to any of it that "
+    "this process may use, so only where all who reach the port are trusted.",
 )
 @click.option(
     "--device",
@@ -159,6 +190,12 @@ def serve(
     host: str,
     port: int,
     metrics_port: int,
+    no_metrics: bool,
+    log_format: str,
+    log_requests: bool,
+    traces: str | None,
+    status_codes: str,
+    shared_memory: bool,
     device: str,
     drain_seconds: float,
     max_message_mb: int,
@@ -182,8 +219,9 @@ def serve(
     Speaks hondo.v1 (typed), the Open Inference Protocol v2 (tritonclient, KServe clients), gRPC health checking and
     reflection, all on one port. SIGTERM or Ctrl-C stops it once the calls in flight are answered.
     """
-    name = f" worker {worker}:" if worker else ""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s{name} %(message)s")
+    logs.set_up(LogFormat(log_format), worker)
+    if shared_memory and (workers > 1 or worker):
+        raise click.UsageError("--shared-memory needs one process: a region is registered with one of the workers only")
     door = Door.of(access, host)
     if workers > 1:
         asyncio.run(_supervise(click.get_current_context(), door))
@@ -200,17 +238,38 @@ def serve(
         queueing=queueing,
         port_shared=worker is not None,
         metrics_port=None if worker else metrics_port,
+        metrics=not no_metrics,
+        shared_memory=shared_memory,
+        status_codes=StatusCodes(status_codes),
         watchdog=watchdog,
     )
     chosen = choose(Device(device))
     wishes = Wishes(cores=cores, max_batch_size=max_batch_size, threads=threads, instances=instances)
-    catalog = Catalog.load(models, chosen, wishes)
-    asyncio.run(_serve(catalog, settings, chosen, door))
+    with _told(traces, log_requests=log_requests) as tell:
+        catalog = Catalog.load(models, chosen, wishes)
+        asyncio.run(_serve(catalog, settings, chosen, door, tell))
 
 
-async def _serve(catalog: Catalog, settings: Settings, device: Device, door: Door) -> None:
+@contextmanager
+def _told(traces: str | None, *, log_requests: bool) -> Iterator[list[Callable[[Course], None]]]:
+    """Gives whom to tell of each request, beside the metrics."""
+    tell: list[Callable[[Course], None]] = [witness.log] if log_requests else []
+    if traces is None:
+        yield tell
+        return
+    try:
+        from serving.traces import Traces
+    except ModuleNotFoundError as error:
+        raise click.UsageError(f"--traces needs OpenTelemetry ({error}): pip install 'hondo[otel]'") from error
+    with closing(Traces(traces)) as told:
+        yield [*tell, told.tell]
+
+
+async def _serve(
+    catalog: Catalog, settings: Settings, device: Device, door: Door, tell: Sequence[Callable[[Course], None]]
+) -> None:
     stop = _stop_asked()
-    server = Server(catalog, settings, door)
+    server = Server(catalog, settings, door, tell)
     port = await server.start()
     memory.settle()
     for model in catalog:

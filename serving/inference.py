@@ -1,14 +1,14 @@
 """The Open Inference Protocol v2 on the catalog: tensors in, tensors out, for every loaded graph."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from importlib.metadata import version as package_version
 from typing import Final, TypeVar
 
 from hondo.artifact import MODEL, Tensors
-from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
+from hondo.errors import InvalidRequest, ModelNotFound
 from protos.inference_pb2 import (
     InferParameter,
     ModelInferRequest,
@@ -17,6 +17,7 @@ from protos.inference_pb2 import (
     ModelMetadataResponse,
     ModelReadyRequest,
     ModelReadyResponse,
+    ModelStreamInferResponse,
     ServerLiveRequest,
     ServerLiveResponse,
     ServerMetadataRequest,
@@ -24,15 +25,20 @@ from protos.inference_pb2 import (
     ServerReadyRequest,
     ServerReadyResponse,
 )
-from serving.catalog import Catalog, Model
+from serving import named
+from serving.calls import Refuse
+from serving.catalog import Catalog
+from serving.configuration import PLATFORM
+from serving.course import Stage, stage
 from serving.datatypes import BYTES
+from serving.lent import Lent
 from serving.queue import Priority
+from serving.regions import Regions
 from serving.session import Session
+from serving.streams import Streams
 from serving.tensors import wanted_outputs, write_outputs
 
 T = TypeVar("T")
-
-_PLATFORM = "onnxruntime_onnx"  # as Triton calls it
 
 # Contents beyond this are taken apart or copied off the event loop: it takes longer than the change of threads.
 _LONG_BYTES: Final = 128 * 1024
@@ -43,16 +49,23 @@ _UNSUPPORTED = (
     "sequence_id",
     "sequence_start",
     "sequence_end",
-    "shared_memory_region",
 )
+# What streams' answers have among their parameters, as Triton's have it: each is its request's last.
+_FINAL: Final = "triton_final_response"
 
 
 class InferenceService:
-    """The methods of `inference.GRPCInferenceService`."""
+    """The methods of `inference.GRPCInferenceService`, but for those of `serving.extensions`."""
 
-    def __init__(self, catalog: Catalog, workers: Executor) -> None:
+    def __init__(
+        self, catalog: Catalog, workers: Executor, regions: Regions, extensions: Sequence[str], refuse: Refuse
+    ) -> None:
         self._catalog = catalog
         self._workers = workers
+        self._regions = regions
+        self._extensions = extensions
+        self._refuse = refuse
+        self._streams = Streams(self._outcome, _rows_of)
 
     async def server_live(self, _request: ServerLiveRequest) -> ServerLiveResponse:
         """Says that the process is alive."""
@@ -65,42 +78,70 @@ class InferenceService:
     async def model_ready(self, request: ModelReadyRequest) -> ModelReadyResponse:
         """Says whether a model is loaded."""
         try:
-            self._find(request.name, request.version)
+            named.find(self._catalog, request.name, request.version)
         except ModelNotFound:
             return ModelReadyResponse(ready=False)
         return ModelReadyResponse(ready=True)
 
     async def server_metadata(self, _request: ServerMetadataRequest) -> ServerMetadataResponse:
         """Says who answers."""
-        return ServerMetadataResponse(name="hondo", version=package_version("hondo"))
+        return ServerMetadataResponse(name="hondo", version=package_version("hondo"), extensions=self._extensions)
 
     async def model_metadata(self, request: ModelMetadataRequest) -> ModelMetadataResponse:
         """Describes a model's tensors."""
-        model = self._find(request.name, request.version)
-        session = _only_session(model)
+        model = named.find(self._catalog, request.name, request.version)
+        session = named.only_session(model)
         tensor = ModelMetadataResponse.TensorMetadata
         return ModelMetadataResponse(
             name=model.name,
             versions=[str(number) for number in reversed(self._catalog.versions(model.name))],
-            platform=_PLATFORM,
+            platform=PLATFORM,
             inputs=[tensor(name=s.name, datatype=s.datatype.name, shape=s.wire_shape) for s in session.inputs],
             outputs=[tensor(name=s.name, datatype=s.datatype.name, shape=s.wire_shape) for s in session.outputs],
         )
 
     async def model_infer(self, request: ModelInferRequest) -> ModelInferResponse:
         """Runs a model. Outputs come typed where the inputs came typed, raw otherwise."""
-        model = self._find(request.model_name, request.model_version)
-        session = _only_session(model)
+        model = named.find(self._catalog, request.model_name, request.model_version)
+        session = named.only_session(model)
         _check_parameters(request)
+        lent = Lent(request, self._regions)
         outputs = wanted_outputs(request, session.outputs)
-        feeds = await self._done(_is_long_to_read(request, session), model.reader(MODEL).read, request)
+        with stage(Stage.DECODE):
+            is_long = _is_long_to_read(request, session, lent)
+            feeds = await self._done(is_long, model.reader(MODEL).read, request, lent.inputs)
         arrays = await model.batcher(MODEL).run(
             feeds, outputs, priority=_priority(request.parameters), timeout_ms=_timeout_ms(request.parameters)
         )
-        response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
-        typed = bool(request.inputs) and not request.raw_input_contents
-        write = partial(write_outputs, response, arrays, session.outputs, typed=typed)
-        await self._done(_is_long_to_write(arrays), write)
+        with stage(Stage.ENCODE):
+            response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
+            typed = bool(request.inputs) and not request.raw_input_contents and not lent.inputs
+            write = partial(write_outputs, response, arrays, session.outputs, typed=typed, lent=lent.outputs)
+            await self._done(_is_long_to_write(arrays), write)
+        return response
+
+    def model_stream_infer(
+        self, requests: AsyncIterable[ModelInferRequest]
+    ) -> AsyncGenerator[ModelStreamInferResponse]:
+        """Runs a model for each request of a stream."""
+        return self._streams.answers(requests)
+
+    def stop(self) -> None:
+        """Has every stream end when what was read of it is answered."""
+        self._streams.stop()
+
+    async def _outcome(self, request: ModelInferRequest) -> ModelStreamInferResponse:
+        try:
+            answer = await self.model_infer(request)
+        except Exception as error:  # noqa: BLE001  whatever it is, the caller gets its text and the log the rest
+            text = self._refuse(error, "a request of ModelStreamInfer", request).text
+            asked = ModelInferResponse(
+                id=request.id, model_name=request.model_name, model_version=request.model_version
+            )
+            response = ModelStreamInferResponse(error_message=text, infer_response=asked)
+        else:
+            response = ModelStreamInferResponse(infer_response=answer)
+        response.infer_response.parameters[_FINAL].bool_param = True
         return response
 
     async def _done(self, is_long: bool, function: Callable[..., T], *args: object) -> T:
@@ -109,16 +150,11 @@ class InferenceService:
             return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
         return function(*args)
 
-    def _find(self, name: str, version: str) -> Model:
-        if not name:
-            raise InvalidRequest("the model's name is empty")
-        if version and not (version.isascii() and version.isdecimal() and len(version) < 20 and int(version)):
-            raise ModelNotFound(f"model {name[:100]!r} has no version {version[:20]!r}: versions are numbers from 1")
-        return self._catalog.find(name, int(version or 0))
 
-
-def _is_long_to_read(request: ModelInferRequest, session: Session) -> bool:
-    """Raw numbers are read where they lie; typed contents and strings are taken apart one by one."""
+def _is_long_to_read(request: ModelInferRequest, session: Session, lent: Lent) -> bool:
+    """Raw numbers are read where they lie; typed contents and strings are taken apart, and shared memory is copied."""
+    if lent.inputs and lent.input_bytes > _LONG_BYTES:
+        return True
     one_by_one = not request.raw_input_contents or any(signature.datatype is BYTES for signature in session.inputs)
     return one_by_one and request.ByteSize() > _LONG_BYTES
 
@@ -127,10 +163,9 @@ def _is_long_to_write(arrays: Tensors) -> bool:
     return sum(array.nbytes for array in arrays.values()) > _LONG_BYTES
 
 
-def _only_session(model: Model) -> Session:
-    if MODEL not in model.sessions or len(model.sessions) != 1:
-        raise WrongTask(f"model {model.name!r} has several graphs ({', '.join(model.sessions)}): use its typed RPC")
-    return model.sessions[MODEL]
+def _rows_of(request: ModelInferRequest) -> int:
+    """Gives how many rows a request has, where its tensors' first axis counts them."""
+    return max((tensor.shape[0] for tensor in request.inputs if tensor.shape), default=1)
 
 
 def _check_parameters(request: ModelInferRequest) -> None:

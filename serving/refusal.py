@@ -9,6 +9,7 @@ from grpc import StatusCode
 
 from hondo import retry
 from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
+from serving import course
 
 _log = logging.getLogger(__name__)
 
@@ -30,12 +31,15 @@ class Refusal:
 
     @classmethod
     def of(cls, error: Exception, what: str) -> "Refusal":
-        """Gives what to tell of an error; one that nobody foresaw goes to the log and is told without details.
+        """Gives what to tell of an error, and notes its status as the request's.
+
+        One that nobody foresaw goes to the log and is told without details.
 
         Args:
             error: what was raised.
             what: what failed, for the log.
         """
+        course.refused(status_of(error))
         if not isinstance(error, HondoError):
             _log.error("%s failed", what, exc_info=error)
             return cls(StatusCode.INTERNAL, "internal error; the server's log says more")
@@ -44,11 +48,11 @@ class Refusal:
         return cls(status_of(error), _shortened(str(error)), retry_after_s, index)
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal) -> NoReturn:
-    """Ends a call with a refusal."""
+async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, *more: tuple[str, str]) -> NoReturn:
+    """Ends a call with a refusal, and more metadata."""
     after_s = refusal.retry_after_s
     metadata = () if after_s is None else retry.to_metadata(refusal.text, after_s)
-    await context.abort(refusal.code, refusal.text, metadata)
+    await context.abort(refusal.code, refusal.text, (*metadata, *more))
 
 
 def _shortened(text: str) -> str:

@@ -6,6 +6,7 @@ Calls that are on their way while it stops, gRPC may end itself (see `serving.su
 import asyncio
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,17 +19,22 @@ from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
 from serving.batcher import Queueing
-from serving.calls import handler
+from serving.calls import as_it_is, handler
 from serving.catalog import Catalog
 from serving.cores import available
+from serving.course import Course
 from serving.detect import Bounds
 from serving.exposition import exposed
+from serving.extensions import Extensions
 from serving.inference import InferenceService
 from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
+from serving.regions import Regions
 from serving.standing import Standing
+from serving.triton_words import StatusCodes, TritonWords
 from serving.watchdog import Watchdog
+from serving.witness import Witness
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +44,11 @@ _INTAKES: Final = 4 if sys.platform == "linux" else 1
 # Where processes share a port, each asks its clients to connect again after so long (no call is lost by that): else all
 # connections would stay with those processes that were there when another one ended.
 _CONNECTION_AGE_MS: Final = 60_000
+# Clients that ask every second whether the connection lives are welcome, with and without calls; gRPC's own bound, five
+# minutes, cuts off those that ask more often.
+_PING_MS: Final = 500
+# How old the counts of workers may be that their supervisor tells.
+_SHARE_S: Final = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +72,12 @@ class Settings:
     queueing: Queueing = field(default_factory=Queueing)
     # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
     metrics_port: int | None = 8002
+    # Whether anything is counted at all.
+    metrics: bool = True
+    # Whether clients may have tensors read from and written to shared memory.
+    shared_memory: bool = False
+    # In whose words the Open Inference Protocol's errors are told.
+    status_codes: StatusCodes = StatusCodes.HONDO
     # Measure how late the event loop comes to its calls, and log it at the end.
     watchdog: bool = False
 
@@ -68,7 +85,21 @@ class Settings:
 class Server:
     """Serves a catalog from `start` until `stop`."""
 
-    def __init__(self, catalog: Catalog, settings: Settings, door: Door = OPEN_DOOR) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        settings: Settings,
+        door: Door = OPEN_DOOR,
+        tell: Sequence[Callable[[Course], None]] = (),
+    ) -> None:
+        """Notes what to serve.
+
+        Args:
+            catalog: the models.
+            settings: how.
+            door: who may ask.
+            tell: whom to tell of each request that has ended, beside the metrics.
+        """
         self._catalog = catalog
         self._settings = settings
         self._door = door
@@ -80,7 +111,14 @@ class Server:
         ]
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
-        self._metrics = Metrics()
+        self._metrics = Metrics(counts=settings.metrics)
+        self._witness = Witness([self._metrics.count, *tell] if settings.metrics else list(tell))
+        refuse = TritonWords(catalog).refuse if settings.status_codes is StatusCodes.TRITON else as_it_is
+        regions = Regions(allowed=settings.shared_memory)
+        self._extensions = Extensions(catalog, self._workers, settings.queueing, self._metrics, regions)
+        self._inference = InferenceService(catalog, self._workers, regions, self._extensions.names, refuse)
+        self._refuse = refuse
+        self._sharing: asyncio.TimerHandle | None = None
         self._open = ExitStack()
 
     async def start(self) -> int:
@@ -92,9 +130,10 @@ class Server:
         Raises:
             Unavailable: the port, or that of the metrics, cannot be had.
         """
-        inference = InferenceService(self._catalog, self._workers)
+        people = handler(HONDO, [self._people], self._witness)
+        inference = handler(INFERENCE, [self._inference, self._extensions], self._witness, self._refuse)
         for server in self._servers:
-            server.add_generic_rpc_handlers((handler(HONDO, self._people), handler(INFERENCE, inference)))
+            server.add_generic_rpc_handlers((people, inference))
         port = self._listen()
         if self._settings.metrics_port is not None:
             place = (self._settings.host, self._settings.metrics_port)
@@ -108,7 +147,13 @@ class Server:
         self._is_serving = True
         if self._watchdog:
             self._watchdog.start()
+        self._share()
         return port
+
+    def _share(self) -> None:
+        """Shows the counts to the supervisor now and again."""
+        self._metrics.share()
+        self._sharing = asyncio.get_running_loop().call_later(_SHARE_S, self._share)
 
     def _listen(self) -> int:
         host, port = self._settings.host, self._settings.port
@@ -128,7 +173,11 @@ class Server:
         self._is_serving = False
         await self._standing.stop()
         self._people.stop()
+        self._inference.stop()
         await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
+        if self._sharing:
+            self._sharing.cancel()
+        self._metrics.share()
         self._open.close()
         for model in self._catalog:
             model.close()
@@ -150,5 +199,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # Without `reserved`, a second server on the same port would take half of the connections unnoticed.
         ("grpc.so_reuseport", int(settings.port_shared or _INTAKES > 1)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
         *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.port_shared else []),
     ]
