@@ -19,7 +19,7 @@ from hondo.errors import AlreadyExists, InvalidRequest, NotSupported, ResourceEx
 # Each keeps a file open, of which a process may have 1,024 as a rule.
 _MOST: Final = 256
 _FOLDER: Final = Path("/dev/shm")  # noqa: S108  where Linux has POSIX shared memory
-_KEY: Final = re.compile(r"/?([A-Za-z0-9_.\-]{1,250})")
+_KEY: Final = re.compile(r"/?([^/\0]{1,250})")
 
 
 class Region:
@@ -155,7 +155,7 @@ def _opened(key: str, least_bytes: int) -> int:
     # No way out of the folder: neither by the name, nor by a link in it.
     matched = _KEY.fullmatch(key)
     if matched is None or matched[1] in {".", ".."}:
-        raise InvalidRequest(f"key: {key[:100]!r} came, '/NAME' of letters, digits, '_', '-' and '.' expected")
+        raise InvalidRequest(f"key: {key[:100]!r} came, '/NAME' with no other '/' expected")
     try:
         file = os.open(_FOLDER / matched[1], os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:

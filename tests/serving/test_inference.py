@@ -235,8 +235,6 @@ def parameter(value: bool | int | str) -> oip.InferParameter:
         ("parameters", "sequence_id", "seven"),
         ("parameters", "sequence_start", True),
         ("parameters", "sequence_end", True),
-        ("inputs[0].parameters", "shared_memory_region", "region"),
-        ("outputs[0].parameters", "shared_memory_region", "region"),
         ("outputs[0].parameters", "classification", 3),
     ],
 )
