@@ -126,7 +126,12 @@ class _Answering:
     async def _abort(self, course: Course, context: Context, error: Exception) -> NoReturn:
         refusal = self._refuse(error, self._request.DESCRIPTOR.full_name, course.message)
         course.end()
-        await abort(context, refusal, (REQUEST_ID, course.request_id))
+        await abort(context, refusal, (REQUEST_ID, _as_header(course.request_id)))
+
+
+def _as_header(text: str) -> str:
+    """Gives a text in the letters that gRPC takes in a header."""
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 def _leave(course: Course) -> None:

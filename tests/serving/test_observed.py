@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import grpc
 import pytest
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -145,7 +146,7 @@ def test_messages_of_a_stream_are_counted_one_by_one(server: Process) -> None:
 def test_typed_requests_are_counted(server: Process) -> None:
     """The typed service's requests are counted by the model that answered, streamed answers by their first message."""
     with Client(server.address) as client:
-        client.classify(encode(artifacts.bright("left"), "PNG"), model="side")
+        client.classify([encode(Image.fromarray(artifacts.bright("left")), "PNG")], model="side")
         list(client.generate("hello", model="writer", max_characters=5, seed=1))
     samples = scraped(server)
     calls = counts(samples, "hondo_calls_total", "method", "model", "version", "code")
@@ -199,12 +200,27 @@ def test_failure_is_logged_under_the_callers_id(server: Process) -> None:
         f"/{INFERENCE.full_name}/ModelInfer"
     )
     with pytest.raises(grpc.RpcError) as raised:
-        call(question(0).SerializeToString(), metadata=[("x-request-id", "find\tme")], timeout=PATIENCE_S)
+        call(question(0).SerializeToString(), metadata=[("x-request-id", "find me")], timeout=PATIENCE_S)
     told = dict(call_of(raised.value).trailing_metadata() or ())
-    assert told["x-request-id"] == "findme"
-    failures = [line for line in lines(server) if line.get("request_id") == "findme" and "traceback" in line]
+    assert told["x-request-id"] == "find me"
+    failures = [line for line in lines(server) if line.get("request_id") == "find me" and "traceback" in line]
     assert len(failures) == 1
     assert "ONNXRuntimeError" in failures[0]["traceback"]
+
+
+def test_id_of_any_letters_is_told_again(server: Process) -> None:
+    """An id that no header could carry is told in one all the same, and does not make its request fail otherwise."""
+    request = question(1)
+    request.id = "größer\n\N{GRINNING FACE}"
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = grpc.insecure_channel(server.address).unary_unary(
+        f"/{INFERENCE.full_name}/ModelInfer"
+    )
+    with pytest.raises(grpc.RpcError) as raised:
+        call(request.SerializeToString(), timeout=PATIENCE_S)
+    failed = call_of(raised.value)
+    assert failed.code() is grpc.StatusCode.INVALID_ARGUMENT
+    told = dict(failed.trailing_metadata() or ())["x-request-id"]
+    assert told == r"gr\xf6\xdfer\U0001f600"
 
 
 def test_nameless_request_gets_a_name(server: Process) -> None:

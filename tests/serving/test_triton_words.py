@@ -222,14 +222,14 @@ def test_full_queue_is_told_as_triton_tells_it(tmp_path: Path) -> None:
         serving(tmp_path / "models", tmp_path / "log", *options) as process,
         grpc.insecure_channel(process.address) as channel,
     ):
-        request = raw("INT64", [], [3000], "steps")
+        request = raw("INT64", [], [300], "steps")
         request.model_name = "slow"
         call = channel.unary_unary(
             f"/{INFERENCE.full_name}/ModelInfer",
             lambda message: message.SerializeToString(),
             oip.ModelInferResponse.FromString,
         )
-        running = [call.future(request, timeout=PATIENCE_S) for _ in range(4)]
+        running = [call.future(request, timeout=3 * PATIENCE_S) for _ in range(4)]
         told = {(each.code(), each.details()) for each in running} - {(StatusCode.OK, "")}
         for each in running:
             each.cancel()
