@@ -32,7 +32,7 @@ class Stage(Enum):
     COMPUTE = "compute"
     ENCODE = "encode"
 
-    # Enum's own hash is computed in Python, and stages are looked up for every request.
+    # Enum's own is computed in Python, and stages are looked up for every request.
     __hash__ = object.__hash__
 
 

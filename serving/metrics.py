@@ -1,33 +1,36 @@
 """The metrics of a server, under the names and in the units that Prometheus' manner asks for.
 
 Several workers share a folder (PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads when it is imported): each
-counts into files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count falls.
+shows its counts in files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count
+falls.
 """
 
 import os
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import onnxruntime
 from grpc import StatusCode
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, Summary
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Gauge as PrometheusGauge
 from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from serving.counts import ROWS, SECONDS, Counter, Family, Gauge, Histogram
 from serving.course import Course, Stage
 from serving.decode.graphs import PREFILL, STEP
-from serving.histogram import BOUNDS, SECONDS, Family
 from serving.tally import NO_DECODE_TALLY, NO_TALLY, DecodeTally, Outcome, RunsByRows, Tally
 
 # The name of the environment variable with the folder that workers share.
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _GRAPH: Final = ("model", "version", "graph")
-_ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+_MODEL: Final = ("model", "version")
 # The time of the last answer is noted once in so long at most.
 _LAST_S: Final = 0.05
 
@@ -60,88 +63,93 @@ class Metrics(Collector):
         """
         self.registry = CollectorRegistry()
         self.counts = counts
-        self._requests = Counter(
-            "hondo_requests_total",
+        seconds = partial(Histogram, SECONDS)
+        self._requests = Family(
+            "counter",
+            "hondo_requests",
             "Requests to a graph, by how they left its queue.",
             (*_GRAPH, "outcome"),
-            registry=self.registry,
+            Counter,
         )
-        self._queue_rows = Gauge(
-            "hondo_queue_rows", "Rows that wait to run.", _GRAPH, registry=self.registry, multiprocess_mode="livesum"
+        self._queue_rows = Family("gauge", "hondo_queue_rows", "Rows that wait to run.", _GRAPH, Gauge)
+        self._running_rows = Family(
+            "gauge", "hondo_running_rows", "Rows that hold a slot of a decode loop.", _GRAPH, Gauge
         )
-        self._batch_rows = Histogram(
-            BATCH_ROWS, "Rows a run, padding left out.", _GRAPH, registry=self.registry, buckets=_ROWS
+        self._batch_rows = Family(
+            "histogram", BATCH_ROWS, "Rows a run, padding left out.", _GRAPH, partial(Histogram, ROWS)
         )
-        self._run_seconds = Histogram(
-            "hondo_run_seconds", "How long a run of a graph took.", _GRAPH, registry=self.registry, buckets=SECONDS
-        )
-        self._run_seconds_by_rows = Summary(
+        self._run_seconds = Family("histogram", "hondo_run_seconds", "How long a run of a graph took.", _GRAPH, seconds)
+        self._run_seconds_by_rows = Family(
+            "summary",
             RUN_SECONDS_BY_ROWS,
             "How long a run took, by its rows, padding left out.",
             (*_GRAPH, "rows"),
-            registry=self.registry,
+            Histogram,
         )
-        self._running_rows = Gauge(
-            "hondo_running_rows",
-            "Rows that hold a slot of a decode loop.",
-            _GRAPH,
-            registry=self.registry,
-            multiprocess_mode="livesum",
+        self._tokens = Family("counter", "hondo_tokens", "Tokens that a graph read or wrote.", _GRAPH, Counter)
+        by_status = ("method", *_MODEL, "code")
+        self._calls = Family(
+            "counter",
+            "hondo_calls",
+            "Requests, those of streams among them, by the gRPC status of their answer.",
+            by_status,
+            Counter,
         )
-        self._tokens = Counter(
-            "hondo_tokens_total", "Tokens that a graph read or wrote.", _GRAPH, registry=self.registry
+        self._call_seconds = Family(
+            "histogram", CALL_SECONDS, "From a request's arrival to its answer.", by_status, seconds
         )
-        self._last_answer = Gauge(
+        self._first_message = Family(
+            "histogram",
+            "hondo_first_message_seconds",
+            "From a request's arrival to the first message of its answer, where that streams.",
+            ("method", *_MODEL),
+            seconds,
+        )
+        self._stages = {
+            each: Family("histogram", STAGE_SECONDS[each], _STAGE_TEXTS[each], _MODEL, seconds) for each in Stage
+        }
+        self._last_answer = PrometheusGauge(
             LAST_ANSWER,
             "When a model's last request was answered.",
-            ("model", "version"),
+            _MODEL,
             registry=self.registry,
             multiprocess_mode="max",
         )
         self._last_s: dict[tuple[str, str], float] = {}
-        self._calls = Family(
-            CALL_SECONDS,
-            "From a request's arrival to its answer.",
-            ("method", "model", "version", "code"),
-            counter=("hondo_calls", "Requests, those of streams among them, by the gRPC status of their answer."),
-        )
-        self._first_message = Family(
-            "hondo_first_message_seconds",
-            "From a request's arrival to the first message of its answer, where that streams.",
-            ("method", "model", "version"),
-        )
-        self._stages = {each: Family(STAGE_SECONDS[each], _STAGE_TEXTS[each], ("model", "version")) for each in Stage}
         self._shared = _Shared(Path(os.environ[FOLDER])) if FOLDER in os.environ else None
         self.registry.register(self)
         _note_build(self.registry)
 
     @property
-    def _families(self) -> Iterable[Family]:
-        return (self._calls, self._first_message, *self._stages.values())
+    def _families(self) -> "Iterator[Family[Any]]":
+        yield from (self._requests, self._tokens, self._queue_rows, self._running_rows)
+        yield from (self._batch_rows, self._run_seconds, self._run_seconds_by_rows)
+        yield from (self._calls, self._call_seconds, self._first_message, *self._stages.values())
 
     def collect(self) -> Iterator[Metric]:
-        """Gives prometheus_client what is counted without it."""
+        """Gives prometheus_client what is counted."""
         for family in self._families:
-            yield from family.collect()
+            yield family.collect()
 
     def count(self, course: Course) -> None:
         """Counts a request that has ended; on the event loop alone."""
         model = (course.model, course.version)
-        self._calls[course.method, *model, course.code.name].observe(course.ended_s - course.began_s)
+        by_status = (course.method, course.model, course.version, course.code.name)
+        self._calls[by_status].value += 1
+        self._call_seconds[by_status].observe(course.ended_s - course.began_s)
         if course.first_message_s is not None:
             self._first_message[course.method, *model].observe(course.first_message_s - course.began_s)
         if course.stages:
-            took_s: dict[Stage, float] = {}
-            for each, began_s, ended_s in course.stages:
-                took_s[each] = took_s.get(each, 0.0) + ended_s - began_s
-            for each, seconds in took_s.items():
-                self._stages[each][model].observe(seconds)
+            for stage, took_s in _spent(course).items():
+                self._stages[stage][model].observe(took_s)
             if course.code is StatusCode.OK and course.ended_s - self._last_s.get(model, 0.0) > _LAST_S:
                 self._last_s[model] = course.ended_s
                 self._last_answer.labels(*model).set(time.time())
 
     def share(self) -> None:
-        """Shows what was counted to the supervisor, where there is one; on the event loop alone."""
+        """Adds up what was observed, and shows it to the supervisor where there is one; on the event loop alone."""
+        for family in self._families:
+            family.fold()
         if self._shared is not None:
             self._shared.write(self._families)
 
@@ -156,10 +164,10 @@ class Metrics(Collector):
             return NO_TALLY
         of = (model, str(version), graph)
         return Tally(
-            requests={outcome: self._requests.labels(*of, outcome) for outcome in Outcome},
-            queue_rows=self._queue_rows.labels(*of),
-            batch_rows=self._batch_rows.labels(*of),
-            run_seconds=self._run_seconds.labels(*of),
+            requests={outcome: self._requests[*of, outcome] for outcome in Outcome},
+            queue_rows=self._queue_rows[of],
+            batch_rows=self._batch_rows[of],
+            run_seconds=self._run_seconds[of],
             run_seconds_by_rows=RunsByRows(self._run_seconds_by_rows, of),
         )
 
@@ -169,49 +177,60 @@ class Metrics(Collector):
             return NO_DECODE_TALLY
         read, step = (model, str(version), PREFILL), (model, str(version), STEP)
         return DecodeTally(
-            requests={outcome: self._requests.labels(*step, outcome) for outcome in Outcome},
-            queue_rows=self._queue_rows.labels(*step),
-            running_rows=self._running_rows.labels(*step),
-            step_rows=self._batch_rows.labels(*step),
-            step_seconds=self._run_seconds.labels(*step),
-            read_rows=self._batch_rows.labels(*read),
-            read_seconds=self._run_seconds.labels(*read),
-            read_tokens=self._tokens.labels(*read),
-            written_tokens=self._tokens.labels(*step),
+            requests={outcome: self._requests[*step, outcome] for outcome in Outcome},
+            queue_rows=self._queue_rows[step],
+            running_rows=self._running_rows[step],
+            step_rows=self._batch_rows[step],
+            step_seconds=self._run_seconds[step],
+            read_rows=self._batch_rows[read],
+            read_seconds=self._run_seconds[read],
+            read_tokens=self._tokens[read],
+            written_tokens=self._tokens[step],
         )
 
 
+def _spent(course: Course) -> dict[Stage, float]:
+    """Gives how long each stage took; a request of several runs has some more than once."""
+    took_s: dict[Stage, float] = {}
+    for stage, began_s, ended_s in course.stages:
+        took_s[stage] = took_s.get(stage, 0.0) + ended_s - began_s
+    return took_s
+
+
 class _Shared:
-    """The file in which a worker shows its families, in prometheus_client's format."""
+    """The files in which a worker shows its counts, in prometheus_client's format."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        name = f"hondo-{os.getpid()}.db"
-        self._histograms = MmapedDict(str(folder / f"histogram_{name}"))  # type: ignore[no-untyped-call]
-        self._counters = MmapedDict(str(folder / f"counter_{name}"))  # type: ignore[no-untyped-call]
+        pid = os.getpid()
+        # prometheus_client has files of its own for its own counts; of gauges it knows the ended workers' by the name.
+        names = {"gauge": f"gauge_livesum_{pid}.db"}
+        names |= {kind: f"{kind}_hondo-{pid}.db" for kind in ("counter", "histogram", "summary")}
+        self._files = {kind: MmapedDict(str(folder / name)) for kind, name in names.items()}  # type: ignore[no-untyped-call]
+        self._keys: dict[tuple[str, str, tuple[str, ...], str | None], str] = {}
 
-    def write(self, families: Iterable[Family]) -> None:
+    def write(self, families: "Iterable[Family[Any]]") -> None:
         """Writes all counts."""
         for family in families:
-            for values, series in family:
-                self._write_histogram(family, values, series.counts, series.sum_s)
-                if family.counter:
-                    name, text = family.counter
-                    key = mmap_key(name, f"{name}_total", list(family.labels), list(values), text)
-                    self._counters.write_value(key, float(sum(series.counts)), 0.0)  # type: ignore[no-untyped-call]
+            file = self._files[family.kind]
+            for values, (suffix, bound, value) in family.samples(cumulative=False):
+                at = (family.name, suffix, values, bound)
+                key = self._keys.get(at)
+                if key is None:
+                    key = self._keys[at] = _key(family, *at)
+                file.write_value(key, float(value), 0.0)  # type: ignore[no-untyped-call]
 
-    def _write_histogram(self, family: Family, values: tuple[str, ...], counts: list[int], sum_s: float) -> None:
-        name, labels, text = family.name, list(family.labels), family.text
-        key = mmap_key(name, f"{name}_sum", labels, list(values), text)
-        self._histograms.write_value(key, sum_s, 0.0)  # type: ignore[no-untyped-call]
-        for bound, count in zip(BOUNDS, counts, strict=True):
-            key = mmap_key(name, f"{name}_bucket", [*labels, "le"], [*values, bound], text)
-            self._histograms.write_value(key, float(count), 0.0)  # type: ignore[no-untyped-call]
+
+def _key(family: "Family[Any]", name: str, suffix: str, values: tuple[str, ...], bound: str | None) -> str:
+    labels, of = list(family.labels), list(values)
+    if bound is not None:
+        labels, of = [*labels, "le"], [*of, bound]
+    return mmap_key(name, name + suffix, labels, of, family.text)
 
 
 def _note_build(registry: CollectorRegistry) -> None:
     """Says in a metric of value 1 what runs here."""
-    build = Gauge(
+    build = PrometheusGauge(
         "hondo_build_info",
         "What runs here; always 1.",
         ("version", "onnxruntime"),

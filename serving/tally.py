@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from prometheus_client import Counter, Gauge, Histogram, Summary
+from serving.counts import Counter, Family, Gauge, Histogram
 
 
 class Outcome(StrEnum):
@@ -38,16 +38,16 @@ class _NoRuns(dict[int, Any]):
         return _NOTHING
 
 
-class RunsByRows(dict[int, Summary]):
-    """The summary for each number of rows of a run, made when it is first wanted."""
+class RunsByRows(dict[int, Histogram]):
+    """What is counted for each number of rows of a run, made when it is first wanted."""
 
-    def __init__(self, of_all: Summary, labels: tuple[str, ...]) -> None:
+    def __init__(self, of_all: Family[Histogram], labels: tuple[str, ...]) -> None:
         super().__init__()
         self._of_all = of_all
         self._labels = labels
 
-    def __missing__(self, rows: int) -> Summary:
-        self[rows] = made = self._of_all.labels(*self._labels, str(rows))
+    def __missing__(self, rows: int) -> Histogram:
+        self[rows] = made = self._of_all[*self._labels, str(rows)]
         return made
 
 
@@ -62,7 +62,7 @@ class Tally:
     batch_rows: Histogram
     # How long a run took; the same by its rows.
     run_seconds: Histogram
-    run_seconds_by_rows: Mapping[int, Summary]
+    run_seconds_by_rows: Mapping[int, Histogram]
 
 
 @dataclass(frozen=True, slots=True)

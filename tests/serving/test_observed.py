@@ -269,4 +269,4 @@ def test_workers_statistics_are_those_of_all(tmp_path: Path) -> None:
             if told >= {16}:
                 break
         assert max(told) == 16
-        assert counts(scraped(process), "hondo_calls_total", "model", "code")["pick", "OK"] == 16
+        assert counts(scraped(process), "hondo_calls_total", "method", "code")["ModelInfer", "OK"] == 16
