@@ -34,7 +34,7 @@ def graphs(tmp_path_factory: pytest.TempPathFactory) -> Graphs:
 
 def value(metric: object) -> float:
     """Reads a counter or gauge."""
-    return metric._value.get()  # type: ignore[attr-defined, no-any-return]
+    return metric.value  # type: ignore[attr-defined, no-any-return]
 
 
 def steps(tally: DecodeTally) -> int:
