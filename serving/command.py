@@ -55,7 +55,7 @@ _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in 
     show_default=True,
     help="Port of the metrics, /metrics over HTTP for Prometheus; 0 takes a free one, which the log names.",
 )
-@click.option("--no-metrics", is_flag=True, help="Count nothing, and tell nothing on the metrics' port.")
+@click.option("--no-metrics", is_flag=True, help="Count nothing.")
 @click.option(
     "--log-format",
     type=click.Choice([kind.value for kind in LogFormat]),

@@ -121,10 +121,11 @@ class Metrics(Collector):
         _note_build(self.registry)
 
     @property
-    def _families(self) -> "Iterator[Family[Any]]":
-        yield from (self._requests, self._tokens, self._queue_rows, self._running_rows)
-        yield from (self._batch_rows, self._run_seconds, self._run_seconds_by_rows)
-        yield from (self._calls, self._call_seconds, self._first_message, *self._stages.values())
+    def _families(self) -> "list[Family[Any]]":
+        families: list[Family[Any]] = [self._requests, self._tokens, self._queue_rows, self._running_rows]
+        families += [self._batch_rows, self._run_seconds, self._run_seconds_by_rows]
+        families += [self._calls, self._call_seconds, self._first_message, *self._stages.values()]
+        return families
 
     def collect(self) -> Iterator[Metric]:
         """Gives prometheus_client what is counted."""

@@ -72,7 +72,7 @@ class Settings:
     queueing: Queueing = field(default_factory=Queueing)
     # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
     metrics_port: int | None = 8002
-    # Whether anything is counted at all.
+    # Whether anything is counted at all; the port of the metrics tells of the server's health, too.
     metrics: bool = True
     # Whether clients may have tensors read from and written to shared memory.
     shared_memory: bool = False

@@ -21,10 +21,10 @@ from tests.serving.process import Process, serving
 
 TRACE: Final = "0af7651916cd43dd8448eb211c80319c"
 CALLER: Final = "b7ad6b7169203331"
-METADATA: Final = [("traceparent", f"00-{TRACE}-{CALLER}-01"), ("x-request-id", "mine")]
+METADATA: Final = (("traceparent", f"00-{TRACE}-{CALLER}-01"), ("x-request-id", "mine"))
 
 
-class Collector(collector_grpc.TraceServiceServicer):  # type: ignore[misc]  # the generated class has no types
+class Collector(collector_grpc.TraceServiceServicer):
     """Keeps the spans that it is sent."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class Collector(collector_grpc.TraceServiceServicer):  # type: ignore[misc]  # t
 def collector() -> Iterator[tuple[Collector, str]]:
     """A collector, and where it listens."""
     server, collector = grpc.server(ThreadPoolExecutor(2)), Collector()
-    collector_grpc.add_TraceServiceServicer_to_server(collector, server)
+    collector_grpc.add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield collector, f"http://127.0.0.1:{port}"
@@ -142,7 +142,7 @@ def test_what_the_caller_does_not_sample_is_not_sent(server: tuple[Process, Coll
     process, collector = server
     with grpc.insecure_channel(process.address) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{INFERENCE.full_name}/ModelInfer")
-        unsampled = [("traceparent", f"00-{TRACE}-{CALLER}-00")]
+        unsampled = (("traceparent", f"00-{TRACE}-{CALLER}-00"),)
         call(question().SerializeToString(), metadata=unsampled, timeout=PATIENCE_S)
         call(question().SerializeToString(), timeout=PATIENCE_S)
         (span,) = collector.spans("", 1)

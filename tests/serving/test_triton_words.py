@@ -224,7 +224,7 @@ def test_full_queue_is_told_as_triton_tells_it(tmp_path: Path) -> None:
     ):
         request = raw("INT64", [], [300], "steps")
         request.model_name = "slow"
-        call = channel.unary_unary(
+        call: grpc.UnaryUnaryMultiCallable[ModelInferRequest, oip.ModelInferResponse] = channel.unary_unary(
             f"/{INFERENCE.full_name}/ModelInfer",
             lambda message: message.SerializeToString(),
             oip.ModelInferResponse.FromString,
