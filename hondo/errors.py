@@ -35,6 +35,14 @@ class UnknownRegion(InvalidRequest):
         self.region = region
 
 
+class UnknownSequence(InvalidRequest):
+    """The request names no sequence, or one that is not open."""
+
+    def __init__(self, text: str, sequence: str = "") -> None:
+        super().__init__(text)
+        self.sequence = sequence
+
+
 class AlreadyExists(HondoError):
     """There is something of that name already."""
 

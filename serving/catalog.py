@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import InvalidArtifact, InvalidRequest, ModelNotFound
-from serving import classifier, course, detector, footprint, plan, sample, writer
+from serving import classifier, course, detector, footprint, plan, sample, states, writer
 from serving.batcher import Batcher, Queueing
 from serving.decode import plan as decode_plan
 from serving.decode.graphs import PREFILL, STEP, Graphs
@@ -193,6 +193,7 @@ def _load(place: Path, device: Device, wishes: Wishes) -> Model:
         pixel_bytes = footprint.bytes_per_pixel(read.graph_path(MODEL)) if is_detector else 0
         return Model(name, version, plans, read, pixel_bytes=pixel_bytes)
     session = Session.open(bare_graph(place), device, wishes.run_threads)
+    states.declared(session)  # fails where the graph cannot have it
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(name, version, {MODEL: planned}, None)
 

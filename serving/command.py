@@ -28,6 +28,7 @@ from serving.logs import LogFormat
 from serving.metrics import FOLDER, forget, of_workers
 from serving.plan import Wishes
 from serving.port import reserved
+from serving.sequences import Keeping
 from serving.server import Server, Settings
 from serving.supervisor import Restarts, Supervisor
 from serving.triton_words import StatusCodes
@@ -132,6 +133,20 @@ _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in 
     help="How long a request may wait to run; then DEADLINE_EXCEEDED.",
 )
 @click.option(
+    "--max-sequences",
+    type=click.IntRange(1),
+    default=Keeping.most,
+    show_default=True,
+    help="Sequences of each model whose state is kept between requests; more are refused with RESOURCE_EXHAUSTED.",
+)
+@click.option(
+    "--sequence-idle-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=Keeping.idle_s,
+    show_default=True,
+    help="A sequence that is asked nothing for so long is forgotten.",
+)
+@click.option(
     "--max-image-mb",
     type=click.IntRange(1),
     default=_LIMITS.max_bytes // 2**20,
@@ -203,6 +218,8 @@ def serve(
     max_wait_ms: float | None,
     max_queue_rows: int,
     queue_timeout_ms: float | None,
+    max_sequences: int,
+    sequence_idle_seconds: float,
     max_image_mb: int,
     max_image_pixels: int,
     max_image_side: int,
@@ -236,6 +253,7 @@ def serve(
         images=Limits(max_bytes=max_image_mb * 2**20, max_pixels=max_image_pixels, max_side_px=max_image_side),
         run_bytes=max_run_mb * 2**20,
         queueing=queueing,
+        keeping=Keeping(most=max_sequences, idle_s=sequence_idle_seconds),
         port_shared=worker is not None,
         metrics_port=None if worker else metrics_port,
         metrics=not no_metrics,

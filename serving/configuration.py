@@ -10,6 +10,7 @@ from protos.model_config_pb2 import (
     ModelInstanceGroup,
     ModelOutput,
     ModelQueuePolicy,
+    ModelSequenceBatching,
     ModelTransactionPolicy,
     ModelVersionPolicy,
 )
@@ -18,7 +19,8 @@ from serving.datatypes import BYTES
 from serving.device import Device
 from serving.plan import Plan
 from serving.queue import Priority
-from serving.session import Signature
+from serving.sequences import Sequences
+from serving.session import Session, Signature
 
 PLATFORM: Final = "onnxruntime_onnx"  # as Triton calls it
 _BACKEND: Final = "onnxruntime"
@@ -26,38 +28,56 @@ _BACKEND: Final = "onnxruntime"
 
 def of(name: str, plan: Plan, queueing: Queueing) -> ModelConfig:
     """Gives the configuration of a model of one graph."""
-    session = plan.session
     shares_runs = plan.sizes is not None
+    config = _of(name, plan.session, plan.session.inputs, plan.session.outputs, has_batch=shares_runs)
+    # On the event loop, runs are one after another.
+    config.instance_group[0].count = plan.instances or 1
+    if plan.sizes is not None:
+        config.max_batch_size = plan.max_batch_size
+        config.dynamic_batching.CopyFrom(_batching(plan.sizes.sizes, queueing))
+    return config
+
+
+def of_sequences(name: str, sequences: Sequences) -> ModelConfig:
+    """Gives the configuration of a model whose state is kept between requests."""
+    config = _of(name, sequences.session, sequences.inputs, sequences.outputs, has_batch=True)
+    config.max_batch_size = 1
+    config.sequence_batching.max_sequence_idle_microseconds = int(sequences.keeping.idle_s * 1e6)
+    config.sequence_batching.oldest.max_candidate_sequences = sequences.keeping.most
+    for part in sequences.states:
+        dims = part.input.wire_shape[1:]
+        zero = ModelSequenceBatching.InitialState(
+            name="zero", data_type=_data_type(part.input), dims=dims, zero_data=True
+        )
+        config.sequence_batching.state.add(
+            input_name=part.input.name,
+            output_name=part.output.name,
+            data_type=_data_type(part.input),
+            dims=dims,
+            initial_state=[zero],
+        )
+    return config
+
+
+def _of(
+    name: str, session: Session, inputs: Sequence[Signature], outputs: Sequence[Signature], *, has_batch: bool
+) -> ModelConfig:
     is_on_gpu = session.device is Device.CUDA
-    config = ModelConfig(
+    first = 1 if has_batch else 0  # the batch is not among Triton's dims
+    kind = ModelInstanceGroup.KIND_GPU if is_on_gpu else ModelInstanceGroup.KIND_CPU
+    return ModelConfig(
         name=name,
         platform=PLATFORM,
         backend=_BACKEND,
         version_policy=ModelVersionPolicy(all=ModelVersionPolicy.All()),
-        max_batch_size=plan.max_batch_size if shares_runs else 0,
         default_model_filename=session.path.name,
-        instance_group=[
-            ModelInstanceGroup(
-                name=f"{name}_0",
-                kind=ModelInstanceGroup.KIND_GPU if is_on_gpu else ModelInstanceGroup.KIND_CPU,
-                # On the event loop, runs are one after another.
-                count=plan.instances or 1,
-                gpus=[0] if is_on_gpu else [],
-            )
-        ],
+        instance_group=[ModelInstanceGroup(name=f"{name}_0", kind=kind, count=1, gpus=[0] if is_on_gpu else [])],
         model_transaction_policy=ModelTransactionPolicy(decoupled=False),
+        input=[ModelInput(name=each.name, data_type=_data_type(each), dims=each.wire_shape[first:]) for each in inputs],
+        output=[
+            ModelOutput(name=each.name, data_type=_data_type(each), dims=each.wire_shape[first:]) for each in outputs
+        ],
     )
-    first = 1 if shares_runs else 0  # the batch is not among Triton's dims
-    config.input.extend(
-        ModelInput(name=each.name, data_type=_data_type(each), dims=each.wire_shape[first:]) for each in session.inputs
-    )
-    config.output.extend(
-        ModelOutput(name=each.name, data_type=_data_type(each), dims=each.wire_shape[first:])
-        for each in session.outputs
-    )
-    if plan.sizes is not None:
-        config.dynamic_batching.CopyFrom(_batching(plan.sizes.sizes, queueing))
-    return config
 
 
 def _data_type(signature: Signature) -> str:

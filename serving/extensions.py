@@ -33,17 +33,26 @@ from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.metrics import Metrics
 from serving.regions import Regions
+from serving.sequences import Sequencing
 
 # What a server's metadata call them, in Triton's words.
-_ALWAYS: Final = ("model_configuration", "schedule_policy")
+_ALWAYS: Final = ("model_configuration", "schedule_policy", "sequence")
 
 
 class Extensions:
     """The methods of `inference.GRPCInferenceService` that are Triton's own."""
 
     def __init__(
-        self, catalog: Catalog, workers: Executor, queueing: Queueing, metrics: Metrics, regions: Regions
+        self,
+        catalog: Catalog,
+        workers: Executor,
+        *,
+        queueing: Queueing,
+        metrics: Metrics,
+        regions: Regions,
+        sequencing: Sequencing,
     ) -> None:
+        self._sequencing = sequencing
         self._catalog = catalog
         self._workers = workers
         self._queueing = queueing
@@ -59,6 +68,9 @@ class Extensions:
     async def model_config(self, request: ModelConfigRequest) -> ModelConfigResponse:
         """Says how a model is run."""
         model = named.find(self._catalog, request.name, request.version)
+        sequences = self._sequencing.of(model)
+        if sequences is not None:
+            return ModelConfigResponse(config=configuration.of_sequences(model.name, sequences))
         named.only_session(model)
         return ModelConfigResponse(config=configuration.of(model.name, model.plan(MODEL), self._queueing))
 

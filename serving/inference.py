@@ -1,11 +1,11 @@
 """The Open Inference Protocol v2 on the catalog: tensors in, tensors out, for every loaded graph."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from importlib.metadata import version as package_version
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from hondo.artifact import MODEL, Tensors
 from hondo.errors import InvalidRequest, ModelNotFound
@@ -27,16 +27,17 @@ from protos.inference_pb2 import (
 )
 from serving import named
 from serving.calls import Refuse
-from serving.catalog import Catalog
+from serving.catalog import Catalog, Model
 from serving.configuration import PLATFORM
 from serving.course import Stage, stage
 from serving.datatypes import BYTES
 from serving.lent import Lent
 from serving.queue import Priority
 from serving.regions import Regions
-from serving.session import Session
+from serving.sequences import END, ID, START, Sequencing
+from serving.session import Signature
 from serving.streams import Streams
-from serving.tensors import wanted_outputs, write_outputs
+from serving.tensors import Reader, wanted_outputs, write_outputs
 
 T = TypeVar("T")
 
@@ -44,12 +45,9 @@ T = TypeVar("T")
 _LONG_BYTES: Final = 128 * 1024
 
 # Parameters of Triton's that change what a request means: to ignore them would answer another question.
-_UNSUPPORTED = (
-    "classification",
-    "sequence_id",
-    "sequence_start",
-    "sequence_end",
-)
+_UNSUPPORTED = ("classification",)
+# These mean something only where a model keeps a state.
+_SEQUENCE = (ID, START, END)
 # What streams' answers have among their parameters, as Triton's have it: each is its request's last.
 _FINAL: Final = "triton_final_response"
 
@@ -58,8 +56,16 @@ class InferenceService:
     """The methods of `inference.GRPCInferenceService`, but for those of `serving.extensions`."""
 
     def __init__(
-        self, catalog: Catalog, workers: Executor, regions: Regions, extensions: Sequence[str], refuse: Refuse
+        self,
+        catalog: Catalog,
+        workers: Executor,
+        *,
+        regions: Regions,
+        sequencing: Sequencing,
+        extensions: Sequence[str],
+        refuse: Refuse,
     ) -> None:
+        self._sequencing = sequencing
         self._catalog = catalog
         self._workers = workers
         self._regions = regions
@@ -90,33 +96,43 @@ class InferenceService:
     async def model_metadata(self, request: ModelMetadataRequest) -> ModelMetadataResponse:
         """Describes a model's tensors."""
         model = named.find(self._catalog, request.name, request.version)
-        session = named.only_session(model)
+        graph = self._sequencing.of(model) or named.only_session(model)
         tensor = ModelMetadataResponse.TensorMetadata
         return ModelMetadataResponse(
             name=model.name,
             versions=[str(number) for number in reversed(self._catalog.versions(model.name))],
             platform=PLATFORM,
-            inputs=[tensor(name=s.name, datatype=s.datatype.name, shape=s.wire_shape) for s in session.inputs],
-            outputs=[tensor(name=s.name, datatype=s.datatype.name, shape=s.wire_shape) for s in session.outputs],
+            inputs=[tensor(name=s.name, datatype=s.datatype.name, shape=s.wire_shape) for s in graph.inputs],
+            outputs=[tensor(name=s.name, datatype=s.datatype.name, shape=s.wire_shape) for s in graph.outputs],
         )
 
     async def model_infer(self, request: ModelInferRequest) -> ModelInferResponse:
         """Runs a model. Outputs come typed where the inputs came typed, raw otherwise."""
         model = named.find(self._catalog, request.model_name, request.model_version)
-        session = named.only_session(model)
         _check_parameters(request)
+        sequences = self._sequencing.of(model)
+        if sequences is not None:
+            async with sequences.turn(request) as turn:
+                graph = _Graph(sequences.inputs, sequences.outputs, sequences.reader, turn.run)
+                return await self._infer(request, model, graph)
+        session = named.only_session(model)
+        _check_unrelated(request)
+        graph = _Graph(session.inputs, session.outputs, model.reader(MODEL), model.batcher(MODEL).run)
+        return await self._infer(request, model, graph)
+
+    async def _infer(self, request: ModelInferRequest, model: Model, graph: "_Graph") -> ModelInferResponse:
         lent = Lent(request, self._regions)
-        outputs = wanted_outputs(request, session.outputs)
+        outputs = wanted_outputs(request, graph.outputs)
         with stage(Stage.DECODE):
-            is_long = _is_long_to_read(request, session, lent)
-            feeds = await self._done(is_long, model.reader(MODEL).read, request, lent.inputs)
-        arrays = await model.batcher(MODEL).run(
+            is_long = _is_long_to_read(request, graph.inputs, lent)
+            feeds = await self._done(is_long, graph.reader.read, request, lent.inputs)
+        arrays = await graph.run(
             feeds, outputs, priority=_priority(request.parameters), timeout_ms=_timeout_ms(request.parameters)
         )
         with stage(Stage.ENCODE):
             response = ModelInferResponse(model_name=model.name, model_version=str(model.version), id=request.id)
             typed = bool(request.inputs) and not request.raw_input_contents and not lent.inputs
-            write = partial(write_outputs, response, arrays, session.outputs, typed=typed, lent=lent.outputs)
+            write = partial(write_outputs, response, arrays, graph.outputs, typed=typed, lent=lent.outputs)
             await self._done(_is_long_to_write(arrays), write)
         return response
 
@@ -151,11 +167,20 @@ class InferenceService:
         return function(*args)
 
 
-def _is_long_to_read(request: ModelInferRequest, session: Session, lent: Lent) -> bool:
+class _Graph(NamedTuple):
+    """What requests see of a model's graph, and what runs it."""
+
+    inputs: Sequence[Signature]
+    outputs: Sequence[Signature]
+    reader: Reader
+    run: Callable[..., Awaitable[Tensors]]
+
+
+def _is_long_to_read(request: ModelInferRequest, inputs: Sequence[Signature], lent: Lent) -> bool:
     """Raw numbers are read where they lie; typed contents and strings are taken apart, and shared memory is copied."""
     if lent.inputs and lent.input_bytes > _LONG_BYTES:
         return True
-    one_by_one = not request.raw_input_contents or any(signature.datatype is BYTES for signature in session.inputs)
+    one_by_one = not request.raw_input_contents or any(signature.datatype is BYTES for signature in inputs)
     return one_by_one and request.ByteSize() > _LONG_BYTES
 
 
@@ -169,11 +194,15 @@ def _rows_of(request: ModelInferRequest) -> int:
 
 
 def _check_parameters(request: ModelInferRequest) -> None:
-    _refuse("parameters", request.parameters)
+    _refuse("parameters", request.parameters, _UNSUPPORTED, "is not supported by this server")
     for index, tensor in enumerate(request.inputs):
-        _refuse(f"inputs[{index}].parameters", tensor.parameters)
+        _refuse(f"inputs[{index}].parameters", tensor.parameters, _UNSUPPORTED, "is not supported by this server")
     for index, output in enumerate(request.outputs):
-        _refuse(f"outputs[{index}].parameters", output.parameters)
+        _refuse(f"outputs[{index}].parameters", output.parameters, _UNSUPPORTED, "is not supported by this server")
+
+
+def _check_unrelated(request: ModelInferRequest) -> None:
+    _refuse("parameters", request.parameters, _SEQUENCE, "came, but the model declares no state")
 
 
 def _priority(parameters: Mapping[str, InferParameter]) -> Priority:
@@ -190,10 +219,10 @@ def _number(parameter: InferParameter) -> int:
     return parameter.uint64_param or max(0, parameter.int64_param)
 
 
-def _refuse(field: str, parameters: Mapping[str, InferParameter]) -> None:
-    for name in _UNSUPPORTED if parameters else ():
+def _refuse(field: str, parameters: Mapping[str, InferParameter], names: Sequence[str], why: str) -> None:
+    for name in names if parameters else ():
         if name in parameters and _is_set(parameters[name]):
-            raise InvalidRequest(f"{field}: {name!r} is not supported by this server")
+            raise InvalidRequest(f"{field}: {name!r} {why}")
 
 
 def _is_set(parameter: InferParameter) -> bool:

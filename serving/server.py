@@ -31,6 +31,7 @@ from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
 from serving.regions import Regions
+from serving.sequences import Keeping, Sequencing
 from serving.standing import Standing
 from serving.triton_words import StatusCodes, TritonWords
 from serving.watchdog import Watchdog
@@ -70,6 +71,7 @@ class Settings:
     # Memory that one run of an edge detector may take, bytes: what would need more is answered in parts.
     run_bytes: int = 2**30
     queueing: Queueing = field(default_factory=Queueing)
+    keeping: Keeping = field(default_factory=Keeping)
     # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
     metrics_port: int | None = 8002
     # Whether anything is counted at all; the port of the metrics tells of the server's health, too.
@@ -115,8 +117,23 @@ class Server:
         self._witness = Witness([self._metrics.count, *tell] if settings.metrics else list(tell))
         refuse = TritonWords(catalog).refuse if settings.status_codes is StatusCodes.TRITON else as_it_is
         regions = Regions(allowed=settings.shared_memory)
-        self._extensions = Extensions(catalog, self._workers, settings.queueing, self._metrics, regions)
-        self._inference = InferenceService(catalog, self._workers, regions, self._extensions.names, refuse)
+        sequencing = Sequencing(settings.queueing, self._metrics, settings.keeping)
+        self._extensions = Extensions(
+            catalog,
+            self._workers,
+            queueing=settings.queueing,
+            metrics=self._metrics,
+            regions=regions,
+            sequencing=sequencing,
+        )
+        self._inference = InferenceService(
+            catalog,
+            self._workers,
+            regions=regions,
+            sequencing=sequencing,
+            extensions=self._extensions.names,
+            refuse=refuse,
+        )
         self._refuse = refuse
         self._sharing: asyncio.TimerHandle | None = None
         self._open = ExitStack()

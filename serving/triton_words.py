@@ -13,7 +13,15 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 
 from hondo.artifact import MODEL
-from hondo.errors import AlreadyExists, DeadlineExceeded, InvalidRequest, ModelNotFound, Overloaded, UnknownRegion
+from hondo.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    InvalidRequest,
+    ModelNotFound,
+    Overloaded,
+    UnknownRegion,
+    UnknownSequence,
+)
 from protos.inference_pb2 import ModelInferRequest
 from protos.triton_pb2 import SystemSharedMemoryRegisterRequest
 from serving import course
@@ -62,6 +70,8 @@ class TritonWords:
             case UnknownRegion():
                 kind = "" if isinstance(message, ModelInferRequest) else "system "
                 words = StatusCode.NOT_FOUND, f"Unable to find {kind}shared memory region: '{error.region}'"
+            case UnknownSequence():
+                words = StatusCode.INVALID_ARGUMENT, _unknown_sequence(name, error.sequence)
             case AlreadyExists():
                 words = StatusCode.ALREADY_EXISTS, f"shared memory region '{name}' already in manager"
             case Overloaded():
@@ -108,6 +118,13 @@ def _unknown_model(name: str, version: str, *, is_there: bool) -> _Words:
             return StatusCode.INVALID_ARGUMENT, text
     missing = f"'{name}' version {version}" if is_there and version else f"'{name}'"
     return StatusCode.NOT_FOUND, f"Request for unknown model: {missing} is not found"
+
+
+def _unknown_sequence(model: str, sequence: str) -> str:
+    if not sequence:
+        return f"inference request to model '{model}' must specify a non-zero or non-empty correlation ID"
+    must = "must specify the START flag on the first request of the sequence"
+    return f"inference request for sequence {sequence} to model '{model}' {must}"
 
 
 def _request(message: Message | None) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.serving import artifacts, graphs
+from tests.serving import artifacts, graphs, recurrent
 from tests.serving.environment import run
 from tests.serving.process import Process, serving
 
@@ -24,6 +24,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     artifacts.write_classifier(models, "side", 2)
     graphs.join(models / "join" / "1" / "model.onnx")
     graphs.pick(models / "pick" / "1" / "model.onnx")
+    recurrent.remember(models / "remember" / "1" / "model.onnx")
     options = ("--shared-memory", "--log-requests", "--max-batch-size", "4", "--queue-timeout-ms", "20000")
     with serving(models, models / "log", *options) as process:
         yield process
@@ -70,7 +71,7 @@ def test_unknown_model_has_no_configuration(facts: Facts) -> None:
 
 def test_server_names_its_extensions(facts: Facts) -> None:
     """The server's metadata name the extensions that perf_analyzer looks for, and none that are not there."""
-    extensions = {"model_configuration", "schedule_policy", "statistics", "system_shared_memory"}
+    extensions = {"model_configuration", "schedule_policy", "sequence", "statistics", "system_shared_memory"}
     assert set(facts["described"]["extensions"]) == extensions
 
 
@@ -92,7 +93,9 @@ def test_statistics_are_true(facts: Facts) -> None:
 def test_statistics_are_of_the_models_that_are_asked_for(facts: Facts) -> None:
     """Without a name all models are told of, without a version all versions; an unknown one is NOT_FOUND."""
     counted = facts["counted"]
-    assert sorted(map(tuple, counted["models"])) == [("join", "1"), ("pick", "1"), ("side", "1"), ("side", "2")]
+    assert sorted(map(tuple, counted["models"])) == [
+        *(("join", "1"), ("pick", "1"), ("remember", "1"), ("side", "1"), ("side", "2")),
+    ]
     assert counted["versions"] == ["1", "2"]
     assert counted["one version"] == ["1"]
     assert counted["nobody"][0] == "StatusCode.NOT_FOUND"
@@ -148,6 +151,17 @@ def test_what_is_not_there_says_so(facts: Facts) -> None:
     for case, hint in {"cuda": "system shared memory", "trace": "--traces", "log": "--log-format"}.items():
         assert nothing[case][0] == "StatusCode.UNIMPLEMENTED"
         assert hint in nothing[case][1]
+
+
+def test_sequences_go_on(facts: Facts) -> None:
+    """Interleaved sequences go on where they were, one call at a time and on a stream; their end is their end."""
+    sequences = facts["sequences"]
+    assert sequences["unary"] == [1, 5, 12, 56, 123, 567]
+    assert sequences["streamed"] == [2, 24, 246]
+    assert sequences["state"] == [{"input_name": "h", "output_name": "next_h"}]
+    code, text = sequences["over"]
+    assert code == "StatusCode.INVALID_ARGUMENT"
+    assert "there is no sequence '7'" in text
 
 
 def test_keepalive_keeps_a_stream_alive(facts: Facts) -> None:

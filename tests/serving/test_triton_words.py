@@ -10,7 +10,7 @@ from protos import inference_pb2 as oip
 from protos import triton_pb2 as triton
 from protos.inference_pb2 import ModelInferRequest
 from protos.rpc import INFERENCE, stream
-from tests.serving import artifacts, graphs
+from tests.serving import artifacts, graphs, recurrent
 from tests.serving.asking import PATIENCE_S, infer, raw, refusal
 from tests.serving.process import Process, serving
 
@@ -25,6 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     artifacts.write_classifier(models, "side", 1)
     graphs.join(models / "join" / "1" / "model.onnx")
     artifacts.write_two_graphs(models)
+    recurrent.remember(models / "remember" / "1" / "model.onnx")
     with serving(models, models / "log", "--status-codes", "triton", "--shared-memory") as process:
         yield process
 
@@ -196,6 +197,23 @@ def test_streams_are_told_likewise(server: Process) -> None:
         (answer,) = call(iter([request]), timeout=PATIENCE_S)
     assert answer.error_message == "Request for unknown model: 'nobody' is not found"
     assert answer.infer_response.id == "mine"
+
+
+def test_sequences_are_told_likewise(server: Process) -> None:
+    """A sequence without a name, and one that was not begun, are told as Triton tells them."""
+    request = raw("INT64", [1, 1], [1])
+    request.model_name = "remember"
+    with grpc.insecure_channel(server.address) as channel:
+        assert refusal(channel, request) == (
+            StatusCode.INVALID_ARGUMENT,
+            "inference request to model 'remember' must specify a non-zero or non-empty correlation ID",
+        )
+        request.parameters["sequence_id"].int64_param = 7
+        assert refusal(channel, request) == (
+            StatusCode.INVALID_ARGUMENT,
+            "inference request for sequence 7 to model 'remember' must specify the START flag on the first request of "
+            "the sequence",
+        )
 
 
 def test_what_triton_has_no_words_for_is_told_in_hondos(server: Process) -> None:

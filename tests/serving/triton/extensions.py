@@ -1,6 +1,6 @@
 """Asks a server what Triton's extensions say, through the unmodified tritonclient: `python extensions.py HOST:PORT`.
 
-The server has the models `pick`, `join` and `side`, and lends its ear to shared memory.
+The server has the models `pick`, `join`, `side` and `remember`, and lends its ear to shared memory.
 """
 
 import asyncio
@@ -178,6 +178,35 @@ def strings(client: triton.InferenceServerClient) -> Facts:
         return {"text": [[each.decode() for each in row] for row in text]}
 
 
+def digit(value: int) -> list[triton.InferInput]:
+    """Gives the input of `remember`, which gives all digits that its sequence has seen."""
+    tensor = triton.InferInput("x", [1, 1], "INT64")
+    tensor.set_data_from_numpy(np.array([[value]], np.int64))
+    return [tensor]
+
+
+def sequences(client: triton.InferenceServerClient) -> Facts:
+    """Gives what comes of two sequences side by side, and of one on a stream."""
+    unary = []
+    for place in range(3):
+        for name, first in ((7, 1), ("a text", 5)):
+            flags = {"sequence_id": name, "sequence_start": place == 0, "sequence_end": place == 2}
+            answer = client.infer("remember", digit(first + place), **flags)
+            unary.append(int(answer.as_numpy("y")[0, 0]))
+    with stream(client) as answers:
+        for place in range(3):
+            flags = {"sequence_id": 8, "sequence_start": place == 0, "sequence_end": place == 2}
+            client.async_stream_infer("remember", digit(2 + 2 * place), **flags)
+        streamed_digits = [int(answers.get(timeout=PATIENCE_S)[0].as_numpy("y")[0, 0]) for _ in range(3)]
+    kept = client.get_model_config("remember", as_json=True)["config"]["sequence_batching"]["state"]
+    return {
+        "unary": unary,
+        "streamed": streamed_digits,
+        "state": [{name: each[name] for name in ("input_name", "output_name")} for each in kept],
+        "over": refusal(lambda: client.infer("remember", digit(1), sequence_id=7)),
+    }
+
+
 def nothing_behind(client: triton.InferenceServerClient) -> Facts:
     """Gives what the server says of that which it does not have."""
     return {
@@ -215,6 +244,7 @@ def main(address: str) -> None:
             "streamed": streamed(client),
             "asyncio": asyncio.run(streamed_from_asyncio(address)),
             "shared": shared(client),
+            "sequences": sequences(client),
             "nothing behind": nothing_behind(client),
             "kept alive": kept_alive(address),
             "compressed": compressed(client),
