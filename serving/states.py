@@ -1,7 +1,7 @@
 """The state that a recurrent graph declares: which of its outputs is to be which of its inputs at the next step.
 
 A graph of one's own declares it in the ONNX file's metadata, under the key `hondo.state`: a JSON object from the names
-of inputs to those of outputs, for example {"h": "next_h", "c": "next_c"}. (`onnx.helper.set_model_props` writes it.) The
+of inputs to those of outputs, for example {"h": "next_h", "c": "next_c"} (`onnx.helper.set_model_props` writes it). The
 batch comes first in each, and all that is behind it is of a fixed size. A sequence begins with zeros.
 """
 
