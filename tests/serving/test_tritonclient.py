@@ -41,7 +41,11 @@ def test_server_and_models_are_ready(facts: Facts) -> None:
 
 def test_metadata_are_understood(facts: Facts) -> None:
     """The package reads who the server is, and each model's versions and tensors."""
-    assert facts["standing"]["server"] == {"name": "hondo", "version": version("hondo")}
+    assert facts["standing"]["server"] == {
+        "name": "hondo",
+        "version": version("hondo"),
+        "extensions": ["model_configuration", "schedule_policy", "sequence", "statistics"],
+    }
     assert facts["standing"]["side"] == {
         "name": "side",
         "versions": ["1", "2"],
