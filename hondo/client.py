@@ -17,6 +17,7 @@ from hondo.maps import FORMATS, Bits, Detected
 from hondo.piece import Piece, Pieces
 from protos import rpc
 from protos.hondo_pb2 import (
+    Absent,
     ClassifyResponse,
     ClassifyStreamResponse,
     DetectEdgesResponse,
@@ -250,6 +251,13 @@ class Client:
         except grpc.RpcError as error:
             raise channel.raised(error, self._server) from error
 
+    def list_absent(self) -> Sequence[Absent]:
+        """Lists what lies in the server's folder of models but is not served, and why."""
+        try:
+            return self._list_models(ListModelsRequest(), timeout=self._timeout_s).absent
+        except grpc.RpcError as error:
+            raise channel.raised(error, self._server) from error
+
     def get_model(self, model: str, version: int = 0) -> Model:
         """Describes a model; version 0 is the newest."""
         try:
@@ -416,6 +424,13 @@ class AsyncClient:
         """Lists every version of every model served: see `Client.list_models`."""
         try:
             return (await self._list_models(ListModelsRequest(), timeout=self._timeout_s)).models
+        except grpc.RpcError as error:
+            raise channel.raised(error, self._server) from error
+
+    async def list_absent(self) -> Sequence[Absent]:
+        """Lists what is not served, and why: see `Client.list_absent`."""
+        try:
+            return (await self._list_models(ListModelsRequest(), timeout=self._timeout_s)).absent
         except grpc.RpcError as error:
             raise channel.raised(error, self._server) from error
 

@@ -80,7 +80,7 @@ class Unauthenticated(HondoError):
 
 
 class PermissionDenied(HondoError):
-    """The server knows who asks, and does not let them do this."""
+    """The server does not let whoever asks do this."""
 
 
 class Unavailable(HondoError):
@@ -97,6 +97,10 @@ class InvalidArtifact(HondoError):
 
 class DeviceUnavailable(HondoError):
     """The device that was asked for cannot be used."""
+
+
+class InvalidSettings(HondoError):
+    """A setting is unknown, out of its bounds, or contradicts another."""
 
 
 class ParityError(HondoError):

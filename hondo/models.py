@@ -8,7 +8,7 @@ from google.protobuf import json_format
 
 from hondo.access import Access, asks
 from hondo.client import Client
-from protos.hondo_pb2 import Model, TensorSignature
+from protos.hondo_pb2 import Absent, Model, TensorSignature
 from protos.manifest_pb2 import Classification, Manifest
 
 # By the channels that a graph takes.
@@ -20,10 +20,15 @@ _UNKNOWN: Final = "what its tensors say"
 @asks
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, with all but vocabularies.")
 def models(server: str, access: Access, *, as_json: bool) -> None:
-    """List the models that a server serves: what they take and give, and their scores."""
+    """List the models that a server serves: what they take and give, and their scores.
+
+    Then those versions that lie in its folder but are not served, and why; in JSON they alone have a "state".
+    """
     with Client(server, access=access) as client:
         for model in client.list_models():
             click.echo(json_format.MessageToJson(model, indent=None) if as_json else _describe(model))
+        for absent in client.list_absent():
+            click.echo(json_format.MessageToJson(absent, indent=None) if as_json else _describe_absent(absent))
 
 
 def _describe(model: Model) -> str:
@@ -44,6 +49,11 @@ def _describe(model: Model) -> str:
         outputs = ", ".join(_tensor(tensor) for tensor in graph.outputs)
         lines.append(f"  {graph.role}: {inputs} -> {outputs}")
     return "\n".join(lines)
+
+
+def _describe_absent(absent: Absent) -> str:
+    state = Absent.State.Name(absent.state).lower().replace("_", " ")
+    return f"{absent.name} version {absent.version}: not served ({state}): {absent.reason}"
 
 
 def _takes(manifest: Manifest) -> str:

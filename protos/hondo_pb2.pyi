@@ -255,10 +255,38 @@ class ListModelsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ListModelsResponse(_message.Message):
-    __slots__ = ("models",)
+    __slots__ = ("models", "absent")
     MODELS_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     models: _containers.RepeatedCompositeFieldContainer[Model]
-    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+    absent: _containers.RepeatedCompositeFieldContainer[Absent]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., absent: _Optional[_Iterable[_Union[Absent, _Mapping]]] = ...) -> None: ...
+
+class Absent(_message.Message):
+    __slots__ = ("name", "version", "state", "reason")
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        STATE_UNSPECIFIED: _ClassVar[Absent.State]
+        LOADING: _ClassVar[Absent.State]
+        REFUSED: _ClassVar[Absent.State]
+        UNLOADED: _ClassVar[Absent.State]
+        NOT_CHOSEN: _ClassVar[Absent.State]
+        UNLOADING: _ClassVar[Absent.State]
+    STATE_UNSPECIFIED: Absent.State
+    LOADING: Absent.State
+    REFUSED: Absent.State
+    UNLOADED: Absent.State
+    NOT_CHOSEN: Absent.State
+    UNLOADING: Absent.State
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    state: Absent.State
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ..., state: _Optional[_Union[Absent.State, str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class GetModelRequest(_message.Message):
     __slots__ = ("model", "version")
@@ -269,10 +297,12 @@ class GetModelRequest(_message.Message):
     def __init__(self, model: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
 class GetModelResponse(_message.Message):
-    __slots__ = ("model",)
+    __slots__ = ("model", "absent")
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    ABSENT_FIELD_NUMBER: _ClassVar[int]
     model: Model
-    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
+    absent: _containers.RepeatedCompositeFieldContainer[Absent]
+    def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ..., absent: _Optional[_Iterable[_Union[Absent, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("name", "version", "task", "graphs", "manifest")

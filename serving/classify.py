@@ -14,8 +14,8 @@ from hondo.images import Limits
 from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse
 from protos.hondo_pb2 import Priority as RequestPriority
 from serving import inputs
-from serving.catalog import Model
 from serving.course import Stage, stage
+from serving.model import Model
 from serving.queue import Priority
 
 _DEFAULT_TOP_K: Final = 5

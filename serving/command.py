@@ -13,12 +13,10 @@ from typing import Final
 
 import click
 
-from hondo.images import Limits
-from serving import logs, memory, witness
+from hondo.errors import InvalidSettings
+from serving import logs, memory, preview, witness
 from serving.access.door import Door
-from serving.access.settings import AccessSettings, access_options
 from serving.age import process_age_s
-from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.cores import available
 from serving.course import Course
@@ -26,273 +24,92 @@ from serving.device import Device, choose
 from serving.exposition import exposed
 from serving.logs import LogFormat
 from serving.metrics import FOLDER, forget, of_workers
-from serving.plan import Wishes
+from serving.options import is_stated, of_settings, stated
 from serving.port import reserved
-from serving.sequences import Keeping
-from serving.server import Server, Settings
+from serving.server import Server
+from serving.settings import FILE, Settings
+from serving.stock import Stock
 from serving.supervisor import Restarts, Supervisor
-from serving.triton_words import StatusCodes
 from serving.worker import say_ready, watch_supervisor
 
 _log = logging.getLogger(__name__)
 
 # What a worker may take to end beyond the wait for its calls, seconds.
 _END_S: Final = 5.0
-_LIMITS: Final = Limits()
 # Where workers count if they may: a container whose disk is read-only has this folder all the same.
 _MEMORY: Final = "/dev/shm"  # noqa: S108  TemporaryDirectory makes a folder in it that is its own
 
 
 @click.command()
 @click.argument("models", type=click.Path(path_type=Path))
-@click.option("--host", default=Settings.host, show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=Settings.port, show_default=True, help="Port; 0 takes a free one."
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help=f"TOML file of settings.  [default: MODELS/{FILE} where there is one]",
 )
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    default=Settings.metrics_port,
-    show_default=True,
-    help="Port of the metrics, /metrics over HTTP for Prometheus; 0 takes a free one, which the log names.",
-)
-@click.option("--no-metrics", is_flag=True, help="Count nothing.")
-@click.option(
-    "--log-format",
-    type=click.Choice([kind.value for kind in LogFormat]),
-    default=LogFormat.HUMAN.value,
-    show_default=True,
-    help="Log lines for people, or a JSON object a line.",
-)
-@click.option("--log-requests", is_flag=True, help="Log a line for each request: model, status, time, id.")
-@click.option(
-    "--traces",
-    metavar="URL",
-    help="Send OpenTelemetry traces over gRPC (OTLP) to this collector, http://HOST:4317; needs hondo[otel]. "
-    "What is sampled, OTEL_TRACES_SAMPLER says.",
-)
-@click.option(
-    "--status-codes",
-    type=click.Choice([each.value for each in StatusCodes]),
-    default=Settings.status_codes.value,
-    show_default=True,
-    help="Whose codes and texts errors of the Open Inference Protocol have; Hondo's say more.",
-)
-@click.option(
-    "--shared-memory",
-    is_flag=True,
-    help="Let clients on this machine have tensors read from and written to POSIX shared memory: to any of it that "
-    "this process may use, so only where all who reach the port are trusted.",
-)
-@click.option(
-    "--device",
-    type=click.Choice([device.value for device in Device]),
-    default=Device.AUTO.value,
-    show_default=True,
-    help="Where models run; auto is CUDA where it comes up, else the CPU.",
-)
-@click.option(
-    "--drain-seconds",
-    type=click.FloatRange(min=0),
-    default=Settings.drain_s,
-    show_default=True,
-    help="How long a stop waits for the calls in flight.",
-)
-@click.option(
-    "--max-message-mb",
-    type=click.IntRange(1, 2047),
-    default=Settings.max_message_bytes // 2**20,
-    show_default=True,
-    help="Largest message taken or sent, MiB.",
-)
-@click.option(
-    "--max-batch-size",
-    type=click.IntRange(1),
-    default=Wishes.max_batch_size,
-    show_default=True,
-    help="Most rows that share a run, texts that are written among them; which sizes pay is measured at load.",
-)
-@click.option(
-    "--max-wait-ms",
-    type=click.FloatRange(0),
-    show_default="0; 1 on the event loop",
-    help="How long a request waits for company while its model is in use; where short graphs run on the event loop, "
-    "for as many as came together before.",
-)
-@click.option(
-    "--max-queue-rows",
-    type=click.IntRange(1),
-    default=Queueing.max_rows,
-    show_default=True,
-    help="Rows that may wait for each graph; more are refused with RESOURCE_EXHAUSTED.",
-)
-@click.option(
-    "--queue-timeout-ms",
-    type=click.FloatRange(0, min_open=True),
-    show_default="none",
-    help="How long a request may wait to run; then DEADLINE_EXCEEDED.",
-)
-@click.option(
-    "--max-sequences",
-    type=click.IntRange(1),
-    default=Keeping.most,
-    show_default=True,
-    help="Sequences of each model whose state is kept between requests; more are refused with RESOURCE_EXHAUSTED.",
-)
-@click.option(
-    "--sequence-idle-seconds",
-    type=click.FloatRange(0, min_open=True),
-    default=Keeping.idle_s,
-    show_default=True,
-    help="A sequence that is asked nothing for so long is forgotten.",
-)
-@click.option(
-    "--max-image-mb",
-    type=click.IntRange(1),
-    default=_LIMITS.max_bytes // 2**20,
-    show_default=True,
-    help="Largest picture file taken, MiB.",
-)
-@click.option(
-    "--max-image-pixels",
-    type=click.IntRange(1),
-    default=_LIMITS.max_pixels,
-    show_default=True,
-    help="Most in a picture.",
-)
-@click.option(
-    "--max-image-side",
-    type=click.IntRange(1),
-    default=_LIMITS.max_side_px,
-    show_default=True,
-    help="Most pixels in a picture's width or height.",
-)
-@click.option(
-    "--max-run-mb",
-    type=click.IntRange(16),
-    default=Settings.run_bytes // 2**20,
-    show_default=True,
-    help="Memory that one run of an edge detector may take, MiB; a picture that needs more is answered in parts.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1), show_default="measured", help="Threads that compute one run on the CPU."
-)
-@click.option(
-    "--instances",
-    type=click.IntRange(0),
-    show_default="measured",
-    help="Runs side by side for each graph; 0 runs on the event loop.",
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Processes that share the port; each connection is with one of them.",
-)
-@click.option(
-    "--cores",
-    type=click.IntRange(min=1),
-    help="Cores that each process works on.  [default: all it may use, shared among the workers]",
-)
-@click.option("--watchdog", is_flag=True, help="Measure how late the event loop comes to its calls; log it at the end.")
-@access_options
-@click.option("--worker", type=int, hidden=True, help="Which of several workers this process is.")
-def serve(
-    access: AccessSettings,
-    *,
-    models: Path,
-    host: str,
-    port: int,
-    metrics_port: int,
-    no_metrics: bool,
-    log_format: str,
-    log_requests: bool,
-    traces: str | None,
-    status_codes: str,
-    shared_memory: bool,
-    device: str,
-    drain_seconds: float,
-    max_message_mb: int,
-    max_batch_size: int,
-    max_wait_ms: float | None,
-    max_queue_rows: int,
-    queue_timeout_ms: float | None,
-    max_sequences: int,
-    sequence_idle_seconds: float,
-    max_image_mb: int,
-    max_image_pixels: int,
-    max_image_side: int,
-    max_run_mb: int,
-    threads: int | None,
-    instances: int | None,
-    workers: int,
-    cores: int | None,
-    watchdog: bool,
-    worker: int | None,
-) -> None:
-    """Serve every NAME/VERSION/*.onnx below the folder MODELS over gRPC.
+@click.option("--dry-run", is_flag=True, help="Load all, print what would be served, and exit; 1 if any is refused.")
+@of_settings
+@click.pass_context
+def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_run: bool, **_settings: object) -> None:
+    """Serve NAME/VERSION/*.onnx below the folder MODELS over gRPC.
 
     Speaks hondo.v1 (typed), the Open Inference Protocol v2 (tritonclient, KServe clients), gRPC health checking and
     reflection, all on one port. SIGTERM or Ctrl-C stops it once the calls in flight are answered.
+
+    Each setting below may stand in a TOML file, its name with underscores (max_batch_size = 16), and those that make
+    sense for one model alone, in a table of its own ([models.lenet5]): versions, load, threads, instances, max_run_mb,
+    max_batch_size, max_wait_ms, max_queue_rows, queue_timeout_ms. What the command line says goes before all of it.
     """
-    logs.set_up(LogFormat(log_format), worker)
-    if shared_memory and (workers > 1 or worker):
-        raise click.UsageError("--shared-memory needs one process: a region is registered with one of the workers only")
-    door = Door.of(access, host)
-    if workers > 1:
-        asyncio.run(_supervise(click.get_current_context(), door))
+    file = config or next((file for file in [models / FILE] if file.is_file()), None)
+    settings = Settings.read(file, stated(context))
+    logs.set_up(LogFormat(settings.log_format), settings.worker)
+    door = Door.of(settings.access, settings.host)
+    if settings.workers > 1 and not dry_run:
+        asyncio.run(_supervise(context, settings, door))
         return
-    queueing = Queueing(max_rows=max_queue_rows, max_wait_ms=max_wait_ms, timeout_ms=queue_timeout_ms)
-    settings = Settings(
-        host=host,
-        port=port,
-        drain_s=drain_seconds,
-        max_message_bytes=max_message_mb * 2**20,
-        cores=cores,
-        images=Limits(max_bytes=max_image_mb * 2**20, max_pixels=max_image_pixels, max_side_px=max_image_side),
-        run_bytes=max_run_mb * 2**20,
-        queueing=queueing,
-        keeping=Keeping(most=max_sequences, idle_s=sequence_idle_seconds),
-        port_shared=worker is not None,
-        metrics_port=None if worker else metrics_port,
-        metrics=not no_metrics,
-        shared_memory=shared_memory,
-        status_codes=StatusCodes(status_codes),
-        watchdog=watchdog,
-    )
-    chosen = choose(Device(device))
-    wishes = Wishes(cores=cores, max_batch_size=max_batch_size, threads=threads, instances=instances)
-    with _told(traces, log_requests=log_requests) as tell:
-        catalog = Catalog.load(models, chosen, wishes)
-        asyncio.run(_serve(catalog, settings, chosen, door, tell))
+    device = choose(Device(settings.device))
+    stock = Stock.of(models, settings)
+    catalog = Catalog.of(stock, device, settings)
+    if dry_run:
+        click.echo("\n".join(preview.lines(catalog, device, settings)))
+        context.exit(1 if preview.is_any_refused(catalog) else 0)
+    if not settings.watch:
+        stock.check()
+    with _told(settings) as tell:
+        asyncio.run(_serve(catalog, stock, device, settings, door=door, tell=tell))
 
 
 @contextmanager
-def _told(traces: str | None, *, log_requests: bool) -> Iterator[list[Callable[[Course], None]]]:
+def _told(settings: Settings) -> Iterator[list[Callable[[Course], None]]]:
     """Gives whom to tell of each request, beside the metrics."""
-    tell: list[Callable[[Course], None]] = [witness.log] if log_requests else []
-    if traces is None:
+    tell: list[Callable[[Course], None]] = [witness.log] if settings.log_requests else []
+    if settings.traces is None:
         yield tell
         return
     try:
         from serving.traces import Traces
     except ModuleNotFoundError as error:
-        raise click.UsageError(f"--traces needs OpenTelemetry ({error}): pip install 'hondo[otel]'") from error
-    with closing(Traces(traces)) as told:
+        raise InvalidSettings(f"--traces needs OpenTelemetry ({error}): pip install 'hondo[otel]'") from error
+    with closing(Traces(settings.traces)) as told:
         yield [*tell, told.tell]
 
 
 async def _serve(
-    catalog: Catalog, settings: Settings, device: Device, door: Door, tell: Sequence[Callable[[Course], None]]
+    catalog: Catalog,
+    stock: Stock,
+    device: Device,
+    settings: Settings,
+    *,
+    door: Door,
+    tell: Sequence[Callable[[Course], None]],
 ) -> None:
     stop = _stop_asked()
-    server = Server(catalog, settings, door, tell)
+    server = Server(catalog, stock, device, settings, door=door, tell=tell)
     port = await server.start()
     memory.settle()
     for model in catalog:
         _log.info("serving %s version %d%s", model.name, model.version, f": {model.task}" if model.task else "")
-    if settings.port_shared:
+    if settings.worker is not None:
         watch_supervisor(stop)
         say_ready()
         _log.info("up, device %s, after %.1f s", device, process_age_s())
@@ -304,20 +121,19 @@ async def _serve(
     _log.info("stopped")
 
 
-async def _supervise(context: click.Context, door: Door) -> None:
-    asked = context.params
-    host, workers = asked["host"], asked["workers"]
-    with reserved(host, asked["port"]) as port, _shared_metrics() as folder:
+async def _supervise(context: click.Context, settings: Settings, door: Door) -> None:
+    host, workers = settings.host, settings.workers
+    with reserved(host, settings.port) as port, _shared_metrics() as folder:
         supervisor = Supervisor(
-            [_worker_command(context, port, number) for number in range(1, workers + 1)],
+            [_worker_command(context, settings, port, number) for number in range(1, workers + 1)],
             Restarts(),
-            patience_s=asked["drain_seconds"] + _END_S,
+            patience_s=settings.drain_seconds + _END_S,
             on_ready=lambda: _log.info(
                 "ready on %s:%d, %d workers, after %.1f s", host, port, workers, process_age_s()
             ),
             on_end=lambda pid: forget(pid, folder),
         )
-        with exposed(of_workers(folder), host, asked["metrics_port"], lambda: supervisor.is_serving, door):
+        with exposed(of_workers(folder), host, settings.metrics_port, lambda: supervisor.is_serving, door):
             await supervisor.run(_stop_asked())
     _log.info("stopped")
 
@@ -338,14 +154,20 @@ def _stop_asked() -> asyncio.Event:
     return stop
 
 
-def _worker_command(context: click.Context, port: int, number: int) -> list[str]:
+def _worker_command(context: click.Context, settings: Settings, port: int, number: int) -> list[str]:
     """Gives the command line of a worker: this one's own, but for what workers share or tells them apart."""
-    workers = context.params["workers"]
-    cores = context.params["cores"] or available() // workers + (number <= available() % workers)
-    values = {**context.params, "port": port, "workers": 1, "cores": max(1, cores), "worker": number}
+    workers = settings.workers
+    cores = settings.cores or available() // workers + (number <= available() % workers)
+    own = {"port": port, "workers": 1, "cores": max(1, cores), "worker": number}
     options = [option for option in context.command.params if isinstance(option, click.Option)]
-    named = [(option.opts[0], values[option.name or ""]) for option in options]
-    # A flag has no value: it is there or not.
-    stated = [(name, value) for name, value in named if value is not None and value is not False]
-    given = [name if value is True else f"{name}={value}" for name, value in stated]
-    return [sys.executable, "-m", "hondo.cli", "serve", *given, "--", str(values["models"])]
+    given = {option: context.params[name] for option in options if is_stated(context, name := option.name or "")}
+    values = given | {option: own[option.name] for option in options if option.name in own}
+    parts = [_part(option, value) for option, value in values.items()]
+    return [sys.executable, "-m", "hondo.cli", "serve", *parts, "--", str(context.params["models"])]
+
+
+def _part(option: click.Option, value: object) -> str:
+    """Gives the part of a command line that states an option."""
+    if isinstance(value, bool):
+        return option.opts[0] if value else option.secondary_opts[0]
+    return f"{option.opts[0]}={value}"

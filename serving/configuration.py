@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from hondo.artifact import MODEL
 from protos.model_config_pb2 import (
     ModelConfig,
     ModelDynamicBatching,
@@ -17,7 +18,7 @@ from protos.model_config_pb2 import (
 from serving.batcher import Queueing
 from serving.datatypes import BYTES
 from serving.device import Device
-from serving.plan import Plan
+from serving.model import Model
 from serving.queue import Priority
 from serving.sequences import Sequences
 from serving.session import Session, Signature
@@ -26,15 +27,16 @@ PLATFORM: Final = "onnxruntime_onnx"  # as Triton calls it
 _BACKEND: Final = "onnxruntime"
 
 
-def of(name: str, plan: Plan, queueing: Queueing) -> ModelConfig:
+def of(model: Model) -> ModelConfig:
     """Gives the configuration of a model of one graph."""
+    plan = model.plans[MODEL]
     shares_runs = plan.sizes is not None
-    config = _of(name, plan.session, plan.session.inputs, plan.session.outputs, has_batch=shares_runs)
+    config = _of(model.name, plan.session, plan.session.inputs, plan.session.outputs, has_batch=shares_runs)
     # On the event loop, runs are one after another.
     config.instance_group[0].count = plan.instances or 1
     if plan.sizes is not None:
-        config.max_batch_size = plan.max_batch_size
-        config.dynamic_batching.CopyFrom(_batching(plan.sizes.sizes, queueing))
+        config.max_batch_size = model.settings.max_batch_size
+        config.dynamic_batching.CopyFrom(_batching(plan.sizes.sizes, model.settings.queueing))
     return config
 
 
@@ -42,8 +44,8 @@ def of_sequences(name: str, sequences: Sequences) -> ModelConfig:
     """Gives the configuration of a model whose state is kept between requests."""
     config = _of(name, sequences.session, sequences.inputs, sequences.outputs, has_batch=True)
     config.max_batch_size = 1
-    config.sequence_batching.max_sequence_idle_microseconds = int(sequences.keeping.idle_s * 1e6)
-    config.sequence_batching.oldest.max_candidate_sequences = sequences.keeping.most
+    config.sequence_batching.max_sequence_idle_microseconds = int(sequences.idle_s * 1e6)
+    config.sequence_batching.oldest.max_candidate_sequences = sequences.most
     for part in sequences.states:
         dims = part.input.wire_shape[1:]
         zero = ModelSequenceBatching.InitialState(

@@ -6,7 +6,7 @@ second, and when somebody reads. Any thread may observe; of a counter or a gauge
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -144,6 +144,13 @@ class Family(Generic[Counted]):
         if series is None:
             series = self._series.setdefault(values, self._make())
         return series
+
+    def drop(self, labels: Mapping[str, str]) -> None:
+        """Drops all series that have these labels."""
+        wanted = [(self.labels.index(name), value) for name, value in labels.items()]
+        for values in list(self._series):
+            if all(values[place] == value for place, value in wanted):
+                del self._series[values]
 
     def fold(self) -> None:
         """Adds up what was observed."""

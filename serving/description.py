@@ -1,8 +1,10 @@
 """Descriptions: what the typed service says of a model."""
 
+from protos.hondo_pb2 import Absent as AbsentDescription
 from protos.hondo_pb2 import GraphSignature, TensorSignature
 from protos.hondo_pb2 import Model as Description
-from serving.catalog import Model
+from serving.absent import Absent
+from serving.model import Model
 from serving.session import Signature
 
 
@@ -28,6 +30,11 @@ def describe_in_short(model: Model) -> Description:
     if model.task == "text_generation":
         description.manifest.text_generation.ClearField("vocabulary")
     return description
+
+
+def describe_absent(absent: Absent) -> AbsentDescription:
+    """Says why a version is not served."""
+    return AbsentDescription(name=absent.name, version=absent.version, state=absent.state.name, reason=absent.reason)
 
 
 def _tensor(signature: Signature) -> TensorSignature:

@@ -18,9 +18,9 @@ from hondo.errors import InvalidImage, InvalidRequest, ResourceExhausted, WrongT
 from hondo.maps import Map
 from protos.hondo_pb2 import DetectEdgesRequest, DetectEdgesResponse, EdgeFormat, Edges
 from protos.hondo_pb2 import Priority as RequestPriority
-from serving.catalog import Model
 from serving.course import Stage, stage
 from serving.detector import EDGES, SIDE_EDGES, SMALLEST_PX
+from serving.model import Model
 from serving.queue import Priority
 from serving.room import Room
 from serving.tiles import Tile, Tiling

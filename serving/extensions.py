@@ -4,7 +4,6 @@ import asyncio
 from concurrent.futures import Executor
 from typing import Final
 
-from hondo.artifact import MODEL
 from hondo.errors import NotSupported
 from protos.triton_pb2 import (
     CudaSharedMemoryRegisterRequest,
@@ -29,14 +28,13 @@ from protos.triton_pb2 import (
     TraceSettingResponse,
 )
 from serving import configuration, named, statistics
-from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.metrics import Metrics
 from serving.regions import Regions
 from serving.sequences import Sequencing
 
 # What a server's metadata call them, in Triton's words.
-_ALWAYS: Final = ("model_configuration", "schedule_policy", "sequence")
+_ALWAYS: Final = ("model_repository", "model_configuration", "schedule_policy", "sequence")
 
 
 class Extensions:
@@ -47,7 +45,6 @@ class Extensions:
         catalog: Catalog,
         workers: Executor,
         *,
-        queueing: Queueing,
         metrics: Metrics,
         regions: Regions,
         sequencing: Sequencing,
@@ -55,7 +52,6 @@ class Extensions:
         self._sequencing = sequencing
         self._catalog = catalog
         self._workers = workers
-        self._queueing = queueing
         self._metrics = metrics
         self._regions = regions
 
@@ -72,7 +68,7 @@ class Extensions:
         if sequences is not None:
             return ModelConfigResponse(config=configuration.of_sequences(model.name, sequences))
         named.only_session(model)
-        return ModelConfigResponse(config=configuration.of(model.name, model.plan(MODEL), self._queueing))
+        return ModelConfigResponse(config=configuration.of(model))
 
     async def model_statistics(self, request: ModelStatisticsRequest) -> ModelStatisticsResponse:
         """Says what became of the requests to one model, or to all."""

@@ -1,6 +1,5 @@
 """Footprint: the memory that a run of an edge detector takes for each pixel, found by one run at load."""
 
-import ctypes
 import os
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from hondo.errors import InvalidArtifact
+from serving import memory
 from serving.device import Device
 from serving.session import Session
 
@@ -44,8 +44,6 @@ def _resident_bytes() -> int | None:
     """Gives the memory that this process has, once what it has freed is given back; None where that is not told."""
     if sys.platform != "linux":
         return None
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in musl
-    if trim is not None:
-        trim(0)
+    memory.give_back()
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

@@ -11,10 +11,10 @@ from hondo import characters, substitutes
 from hondo.errors import InvalidRequest
 from hondo.text import MAX_CHARACTERS
 from protos.hondo_pb2 import GenerateRequest, GenerateResponse, ScoreRequest, ScoreResponse
-from serving.catalog import Model
 from serving.continuation import Continuation
 from serving.decode.batch import MAX_STOPS
 from serving.decode.job import Job, Tokens
+from serving.model import Model
 from serving.writer import TEMPERATURE, TOP_K, TOP_P
 
 _DEFAULT_CHARACTERS: Final = 500

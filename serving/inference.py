@@ -27,11 +27,12 @@ from protos.inference_pb2 import (
 )
 from serving import named
 from serving.calls import Refuse
-from serving.catalog import Catalog, Model
+from serving.catalog import Catalog
 from serving.configuration import PLATFORM
 from serving.course import Stage, stage
 from serving.datatypes import BYTES
 from serving.lent import Lent
+from serving.model import Model
 from serving.queue import Priority
 from serving.regions import Regions
 from serving.sequences import END, ID, START, Sequencing
@@ -108,7 +109,10 @@ class InferenceService:
 
     async def model_infer(self, request: ModelInferRequest) -> ModelInferResponse:
         """Runs a model. Outputs come typed where the inputs came typed, raw otherwise."""
-        model = named.find(self._catalog, request.model_name, request.model_version)
+        with named.find(self._catalog, request.model_name, request.model_version).used() as model:
+            return await self._answer(request, model)
+
+    async def _answer(self, request: ModelInferRequest, model: Model) -> ModelInferResponse:
         _check_parameters(request)
         sequences = self._sequencing.of(model)
         if sequences is not None:

@@ -13,6 +13,14 @@ _OWN_MAPPING_BYTES: Final = 32 * 2**20
 _KEPT_BYTES: Final = 256 * 2**20
 
 
+def give_back() -> None:
+    """Gives what is free to the system, so that what a model had is not kept for nobody."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in musl
+        if trim is not None:
+            trim(0)
+
+
 def settle() -> None:
     """Makes the memory of this process cheap to use for as long as it serves; to be called once all is loaded.
 

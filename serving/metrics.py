@@ -189,6 +189,15 @@ class Metrics(Collector):
             written_tokens=self._tokens[step],
         )
 
+    def forget(self, model: str, version: int) -> None:
+        """Drops all series of a version that is served no longer; several workers' stay, as their sums need them."""
+        if self._shared is not None:
+            return
+        for family in self._families:
+            family.drop({"model": model, "version": str(version)})
+        if self._last_s.pop((model, str(version)), None) is not None:
+            self._last_answer.remove(model, str(version))
+
 
 def _spent(course: Course) -> dict[Stage, float]:
     """Gives how long each stage took; a request of several runs has some more than once."""

@@ -2,7 +2,8 @@
 
 from hondo.artifact import MODEL
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
-from serving.catalog import Catalog, Model
+from serving.catalog import Catalog
+from serving.model import Model
 from serving.session import Session
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Sequence
 from concurrent.futures import Executor
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Final
 
 from hondo.errors import InvalidRequest, ModelNotFound, WrongTask
@@ -21,12 +23,13 @@ from protos.hondo_pb2 import (
     ScoreRequest,
     ScoreResponse,
 )
-from serving.catalog import Catalog, Model
+from serving.catalog import Catalog
 from serving.classify import Classifier
-from serving.description import describe, describe_in_short
+from serving.description import describe, describe_absent, describe_in_short
 from serving.detect import Bounds, Detector
 from serving.generate import Writer
 from serving.inputs import field_of, rows_of
+from serving.model import Model
 from serving.refusal import Refusal
 from serving.room import Room
 from serving.streams import Streams
@@ -34,6 +37,12 @@ from serving.streams import Streams
 _CLASSIFICATION: Final = "classification"
 _EDGE_DETECTION: Final = "edge_detection"
 _TEXT_GENERATION: Final = "text_generation"
+# What is said of a model that is asked for a task not its own.
+_IS_NOT: Final = {
+    _CLASSIFICATION: "is no classifier",
+    _EDGE_DETECTION: "is no edge detector",
+    _TEXT_GENERATION: "does not write",
+}
 
 
 class HondoService:
@@ -41,24 +50,26 @@ class HondoService:
 
     def __init__(self, catalog: Catalog, workers: Executor, bounds: Bounds) -> None:
         self._catalog = catalog
-        self._classifiers = {
-            model: Classifier(model, workers, bounds.images) for model in catalog if model.task == _CLASSIFICATION
-        }
-        room = Room(bounds.images.max_pixels)
-        self._detectors = {
-            model: Detector(model, workers, bounds, room) for model in catalog if model.task == _EDGE_DETECTION
-        }
-        self._writers = {model: Writer(model) for model in catalog if model.task == _TEXT_GENERATION}
-        self._listed = ListModelsResponse(models=[describe_in_short(model) for model in catalog])
+        self._workers = workers
+        self._bounds = bounds
+        self._room = Room(bounds.images.max_pixels)
+        self._classifiers: dict[Model, Classifier] = {}
+        self._detectors: dict[Model, Detector] = {}
+        self._writers: dict[Model, Writer] = {}
+        self._listed: ListModelsResponse | None = None
+        self._keep_up()
+        catalog.follow(self._keep_up)
         self._streams = Streams(self._outcome, rows_of)
 
     async def classify(self, request: ClassifyRequest) -> ClassifyResponse:
         """Names what pictures, texts or rows are."""
         field = field_of(request)
-        classifier = self._classifier(request.model or self._only_one_of(field), request.version)
+        model = self._model(request.model or self._only_one_of(field), request.version, _CLASSIFICATION)
+        classifier = self._classifiers[model]
         if classifier.inputs.field != field:
             raise WrongTask(f"model {classifier.name!r} takes {classifier.inputs.takes}, not {field}")
-        return await classifier.answer(request)
+        with model.used():
+            return await classifier.answer(request)
 
     def classify_stream(self, requests: AsyncIterable[ClassifyRequest]) -> AsyncGenerator[ClassifyStreamResponse]:
         """Does the same for each request of a stream."""
@@ -66,23 +77,40 @@ class HondoService:
 
     async def detect_edges(self, request: DetectEdgesRequest) -> DetectEdgesResponse:
         """Finds the edges in pictures."""
-        return await self._detector(request.model or self._only_detector(), request.version).answer(request)
+        model = self._model(request.model or self._only_detector(), request.version, _EDGE_DETECTION)
+        detector = self._detectors[model]
+        with model.used():
+            return await detector.answer(request)
 
-    def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
+    async def generate(self, request: GenerateRequest) -> AsyncGenerator[GenerateResponse]:
         """Writes on from a prompt."""
-        return self._writer(request.model, request.version).generate(request)
+        model = self._model(request.model or self._only_writer(), request.version, _TEXT_GENERATION)
+        with model.used():
+            async with aclosing(self._writers[model].generate(request)) as responses:
+                async for response in responses:
+                    yield response
 
     async def score(self, request: ScoreRequest) -> ScoreResponse:
         """Says how well a model foretells a text."""
-        return await self._writer(request.model, request.version).score(request)
+        model = self._model(request.model or self._only_writer(), request.version, _TEXT_GENERATION)
+        writer = self._writers[model]
+        with model.used():
+            return await writer.score(request)
 
     async def list_models(self, _request: ListModelsRequest) -> ListModelsResponse:
-        """Lists what is served."""
+        """Lists what is served, and what is not."""
+        if self._listed is None:
+            self._listed = ListModelsResponse(
+                models=[describe_in_short(model) for model in self._catalog],
+                absent=[describe_absent(absent) for absent in self._catalog.absent],
+            )
         return self._listed
 
     async def get_model(self, request: GetModelRequest) -> GetModelResponse:
         """Describes one model."""
-        return GetModelResponse(model=describe(self._catalog.find(request.model, request.version)))
+        model = self._catalog.find(request.model, request.version)
+        absent = [describe_absent(each) for each in self._catalog.absent if each.name == model.name]
+        return GetModelResponse(model=describe(model), absent=absent)
 
     def stop(self) -> None:
         """Has every stream end when what was read of it is answered."""
@@ -94,23 +122,31 @@ class HondoService:
         except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status and the log the rest
             return ClassifyStreamResponse(failure=_failure(Refusal.of(error, "a request of ClassifyStream")))
 
-    def _classifier(self, name: str, version: int) -> Classifier:
-        model = self._catalog.find(name, version)
-        if model.task != _CLASSIFICATION:
-            raise WrongTask(f"model {name!r} is no classifier; it {_does(model)}")
-        return self._classifiers[model]
+    def _keep_up(self) -> None:
+        """Makes what answers for each model that is served, and lets go of the others."""
+        self._listed = None
+        served = set(self._catalog)
+        for answering in (self._classifiers, self._detectors, self._writers):
+            for model in answering.keys() - served:
+                del answering[model]
+        for model in served:
+            self._take_on(model)
 
-    def _detector(self, name: str, version: int) -> Detector:
-        model = self._catalog.find(name, version)
-        if model.task != _EDGE_DETECTION:
-            raise WrongTask(f"model {name!r} is no edge detector; it {_does(model)}")
-        return self._detectors[model]
+    def _take_on(self, model: Model) -> None:
+        if model.task == _CLASSIFICATION and model not in self._classifiers:
+            self._classifiers[model] = Classifier(model, self._workers, self._bounds.images)
+        elif model.task == _EDGE_DETECTION and model not in self._detectors:
+            bounds = replace(self._bounds, run_bytes=model.settings.run_bytes)
+            self._detectors[model] = Detector(model, self._workers, bounds, self._room)
+        elif model.task == _TEXT_GENERATION and model not in self._writers:
+            self._writers[model] = Writer(model)
 
-    def _writer(self, name: str, version: int) -> Writer:
-        model = self._catalog.find(name or self._only_writer(), version)
-        if model.task != _TEXT_GENERATION:
-            raise WrongTask(f"model {name!r} does not write; it {_does(model)}")
-        return self._writers[model]
+    def _model(self, name: str, version: int, task: str) -> Model:
+        """Finds a model that does what is asked for."""
+        model = self._catalog.find(name, version)
+        if model.task != task:
+            raise WrongTask(f"model {name!r} {_IS_NOT[task]}; it {_does(model)}")
+        return model
 
     def _only_one_of(self, field: str) -> str:
         """Gives the name of the classifier that is meant where none is named."""
@@ -128,7 +164,7 @@ class HondoService:
 
 def _only(versions: Sequence[str], one: str, several: str) -> str:
     """Gives the one name among those of all versions."""
-    names = list(dict.fromkeys(versions))
+    names = sorted(set(versions))
     if not names:
         raise ModelNotFound(f"this server has no {one}")
     if len(names) > 1:

@@ -61,8 +61,6 @@ class Plan:
     instances: int
     # The same graph on all cores, for a batch that has them to itself; None where that would not be faster.
     alone: Session | None = None
-    # Rows that might share a run, had it been found to pay.
-    max_batch_size: int = Wishes.max_batch_size
 
 
 def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes, *, proved: bool) -> Plan:
@@ -82,7 +80,7 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
     reason = _why_alone(session, sample, proved=proved)
     if sample is None or reason:
         _log.info("%s: each request runs alone: %s", session.path, reason)
-        return Plan(session, None, wishes.instances or 1, max_batch_size=wishes.max_batch_size)
+        return Plan(session, None, wishes.instances or 1)
     try:
         alone = None
         if device is Device.CPU and wishes.threads is None and wishes.instances is None and threads > 1:
@@ -106,7 +104,7 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
     _log.info(
         "%s: %s; %s, %d threads each%s", session.path, sizes, place, threads, ", or alone on all" if alone else ""
     )
-    return Plan(session, sizes, instances, alone, wishes.max_batch_size)
+    return Plan(session, sizes, instances, alone)
 
 
 def _instances(session: Session, sizes: Sizes, device: Device, most: int) -> int:

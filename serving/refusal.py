@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 import grpc.aio
@@ -16,6 +17,13 @@ _log = logging.getLogger(__name__)
 # The status text travels percent-encoded, up to three characters a byte, in an HTTP/2 header; peers refuse more than
 # 8 KiB of headers.
 _MAX_TEXT_BYTES: Final = 2000
+
+
+class StatusCodes(StrEnum):
+    """Whose words errors are told in."""
+
+    HONDO = "hondo"
+    TRITON = "triton"
 
 
 @dataclass(frozen=True, slots=True)

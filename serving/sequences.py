@@ -6,20 +6,19 @@ can be made again.
 """
 
 import asyncio
-import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from hondo.artifact import MODEL, Tensors
 from hondo.errors import InvalidRequest, Overloaded, UnknownSequence
 from protos.inference_pb2 import InferParameter, ModelInferRequest
 from serving import states
-from serving.batcher import Batcher, Queueing
-from serving.catalog import Model
+from serving.batcher import Batcher
+from serving.catalog import Catalog
 from serving.decode.graphs import STEP, next_of
 from serving.metrics import Metrics
+from serving.model import Model
 from serving.plan import Plan
 from serving.queue import Priority
 from serving.session import Session
@@ -36,18 +35,6 @@ END: Final = "sequence_end"
 
 _WRITES: Final = "text_generation"
 _STATE: Final = "state_"
-# Rows of a run of a net that writes, as its decode loop has warmed them.
-_STEP_SIZES: Final = (1, 2, 4, 8, 16, 32)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Keeping:
-    """How sequences are kept."""
-
-    # Of each model; a new one beyond them is refused.
-    most: int = 1024
-    # A sequence that is asked nothing for so long is forgotten, seconds.
-    idle_s: float = 60.0
 
 
 class _Kept:
@@ -67,10 +54,23 @@ class _Kept:
 class Sequences:
     """The sequences of one model."""
 
-    def __init__(self, name: str, session: Session, parts: Sequence[State], batcher: Batcher, keeping: Keeping) -> None:
-        self._name = name
+    def __init__(
+        self, model: Model, session: Session, parts: Sequence[State], batcher: Batcher, *, is_own: bool = False
+    ) -> None:
+        """Keeps none so far.
+
+        Args:
+            model: whose they are.
+            session: the graph.
+            parts: of its state.
+            batcher: what runs it.
+            is_own: nobody else runs anything by that.
+        """
+        self._name = model.name
         self._batcher = batcher
-        self._keeping = keeping
+        self._is_own = is_own
+        self.most = model.settings.max_sequences
+        self.idle_s = model.settings.sequence_idle_seconds
         self._open: dict[Id, _Kept] = {}
         self.session = session
         self.states = tuple(parts)
@@ -80,10 +80,10 @@ class Sequences:
         self.outputs = tuple(each for each in session.outputs if each.name not in kept)
         self.reader = Reader(self.inputs)
 
-    @property
-    def keeping(self) -> Keeping:
-        """How they are kept."""
-        return self._keeping
+    def close(self) -> None:
+        """Ends what nobody else ends."""
+        if self._is_own:
+            self._batcher.close()
 
     @asynccontextmanager
     async def turn(self, request: ModelInferRequest) -> AsyncIterator["Turn"]:
@@ -109,7 +109,7 @@ class Sequences:
             kept.users -= 1
             if not kept.users and self._open.get(name) is kept:
                 loop = asyncio.get_running_loop()
-                kept.idle = loop.call_later(self._keeping.idle_s, self._forget, name, kept)
+                kept.idle = loop.call_later(self.idle_s, self._forget, name, kept)
 
     def _named(self, parameters: Mapping[str, InferParameter]) -> Id:
         parameter = parameters[ID] if ID in parameters else InferParameter()
@@ -120,10 +120,10 @@ class Sequences:
         return name
 
     def _start(self, name: Id) -> _Kept:
-        if name not in self._open and len(self._open) >= self._keeping.most:
+        if name not in self._open and len(self._open) >= self.most:
             raise Overloaded(
                 f"{len(self._open)} sequences of model {self._name!r} are open, which is the most: end some",
-                self._keeping.idle_s,
+                self.idle_s,
             )
         # Whoever still waits in one of that name goes on in it; nobody finds it any more.
         self._open[name] = kept = _Kept({part.input.name: part.zero() for part in self.states})
@@ -135,7 +135,7 @@ class Sequences:
             shown = str(name)[:100]
             raise UnknownSequence(
                 f"there is no sequence {shown!r} of model {self._name!r}: it did not begin with {START!r}, has ended, "
-                f"or was asked nothing for {self._keeping.idle_s:g} s",
+                f"or was asked nothing for {self.idle_s:g} s",
                 shown,
             )
         return kept
@@ -171,13 +171,14 @@ class Turn:
 
 
 class Sequencing:
-    """The sequences of all models; on the event loop alone."""
+    """The sequences of all models that are served; on the event loop alone."""
 
-    def __init__(self, queueing: Queueing, metrics: Metrics, keeping: Keeping) -> None:
-        self._queueing = queueing
+    def __init__(self, catalog: Catalog, metrics: Metrics) -> None:
+        self._catalog = catalog
         self._metrics = metrics
-        self._keeping = keeping
-        self._of: weakref.WeakKeyDictionary[Model, Sequences | None] = weakref.WeakKeyDictionary()
+        self._of: dict[Model, Sequences | None] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        catalog.follow(self._keep_up)
 
     def of(self, model: Model) -> Sequences | None:
         """Gives the sequences of a model; None where it keeps no state."""
@@ -185,22 +186,48 @@ class Sequencing:
             self._of[model] = self._made(model)
         return self._of[model]
 
+    async def close(self) -> None:
+        """Ends; no call may go on."""
+        for sequences in filter(None, self._of.values()):
+            await asyncio.to_thread(sequences.close)
+        self._of.clear()
+        await asyncio.gather(*self._leaving)
+
+    def _keep_up(self) -> None:
+        """Lets go of the models that are served no longer, once the calls that use them have ended."""
+        served = set(self._catalog)
+        for model in [model for model in self._of if model not in served]:
+            sequences = self._of.pop(model)
+            if sequences is not None:
+                leaving = asyncio.ensure_future(_end(model, sequences))
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+
     def _made(self, model: Model) -> Sequences | None:
         if model.task == _WRITES:
             return self._of_writer(model)
         session = model.sessions.get(MODEL)
         parts = states.declared(session) if session else ()
-        return Sequences(model.name, session, parts, model.batcher(MODEL), self._keeping) if session and parts else None
+        if not session or not parts:
+            return None
+        return Sequences(model, session, parts, model.batcher(MODEL))
 
     def _of_writer(self, model: Model) -> Sequences:
         """Gives those of a net that writes: its graph "step", beside the decode loop."""
-        session = model.sessions[STEP]
+        assert model.decode_plan is not None, "it writes, and is open"
+        session, sizes = model.sessions[STEP], model.decode_plan.sizes
         names = {each.name: next_of(each.name) for each in session.inputs if each.name.startswith(_STATE)}
-        plan = Plan(session, Sizes(_STEP_SIZES, (1.0,) * len(_STEP_SIZES)), instances=1)
-        batcher = Batcher(plan, self._queueing, self._metrics.tally(model.name, model.version, STEP))
-        weakref.finalize(model, batcher.close)
+        # All of these were warmed; that each run takes as long as another makes it take all that wait.
+        plan = Plan(session, Sizes(sizes, (1.0,) * len(sizes)), instances=1)
+        tally = self._metrics.tally(model.name, model.version, STEP)
+        batcher = Batcher(plan, model.settings.queueing, tally)
         parts = states.named(names, session.inputs, session.outputs)
-        return Sequences(model.name, session, parts, batcher, self._keeping)
+        return Sequences(model, session, parts, batcher, is_own=True)
+
+
+async def _end(model: Model, sequences: Sequences) -> None:
+    await model.unused()
+    await asyncio.to_thread(sequences.close)
 
 
 def _is_set(parameters: Mapping[str, InferParameter], name: str) -> bool:

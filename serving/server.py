@@ -9,31 +9,34 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
 import grpc.aio
 
-from hondo.images import Limits
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
-from serving.batcher import Queueing
 from serving.calls import as_it_is, handler
 from serving.catalog import Catalog
 from serving.cores import available
 from serving.course import Course
 from serving.detect import Bounds
+from serving.device import Device
 from serving.exposition import exposed
 from serving.extensions import Extensions
 from serving.inference import InferenceService
 from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
+from serving.refusal import StatusCodes
 from serving.regions import Regions
-from serving.sequences import Keeping, Sequencing
+from serving.repository import Repository
+from serving.sequences import Sequencing
+from serving.settings import Settings
 from serving.standing import Standing
-from serving.triton_words import StatusCodes, TritonWords
+from serving.stock import Stock
+from serving.triton_words import TritonWords
+from serving.upkeep import Upkeep
 from serving.watchdog import Watchdog
 from serving.witness import Witness
 
@@ -52,45 +55,16 @@ _PING_MS: Final = 500
 _SHARE_S: Final = 0.25
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to serve."""
-
-    host: str = "127.0.0.1"
-    # 0 takes a free port.
-    port: int = 8001
-    # The largest message taken or sent, bytes.
-    max_message_bytes: int = 64 * 2**20
-    # How long a stop waits for the calls in flight, seconds.
-    drain_s: float = 30.0
-    # How many cores to work on; all that the process may use, unless given.
-    cores: int | None = None
-    # Whether other processes serve on the same port.
-    port_shared: bool = False
-    images: Limits = field(default_factory=Limits)
-    # Memory that one run of an edge detector may take, bytes: what would need more is answered in parts.
-    run_bytes: int = 2**30
-    queueing: Queueing = field(default_factory=Queueing)
-    keeping: Keeping = field(default_factory=Keeping)
-    # The port of the metrics, on the same host; 0 takes a free one. None where a supervisor tells of them.
-    metrics_port: int | None = 8002
-    # Whether anything is counted at all; the port of the metrics tells of the server's health, too.
-    metrics: bool = True
-    # Whether clients may have tensors read from and written to shared memory.
-    shared_memory: bool = False
-    # In whose words the Open Inference Protocol's errors are told.
-    status_codes: StatusCodes = StatusCodes.HONDO
-    # Measure how late the event loop comes to its calls, and log it at the end.
-    watchdog: bool = False
-
-
 class Server:
     """Serves a catalog from `start` until `stop`."""
 
     def __init__(
         self,
         catalog: Catalog,
+        stock: Stock,
+        device: Device,
         settings: Settings,
+        *,
         door: Door = OPEN_DOOR,
         tell: Sequence[Callable[[Course], None]] = (),
     ) -> None:
@@ -98,7 +72,9 @@ class Server:
 
         Args:
             catalog: the models.
-            settings: how.
+            stock: the folder that they are from.
+            device: where they run.
+            settings: how to serve.
             door: who may ask.
             tell: whom to tell of each request that has ended, beside the metrics.
         """
@@ -115,26 +91,21 @@ class Server:
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
         self._metrics = Metrics(counts=settings.metrics)
         self._witness = Witness([self._metrics.count, *tell] if settings.metrics else list(tell))
-        refuse = TritonWords(catalog).refuse if settings.status_codes is StatusCodes.TRITON else as_it_is
+        self._upkeep = Upkeep(catalog, stock, device, settings, self._metrics)
+        self._sequencing = Sequencing(catalog, self._metrics)
+        self._refuse = TritonWords(catalog).refuse if settings.status_codes == StatusCodes.TRITON else as_it_is
         regions = Regions(allowed=settings.shared_memory)
-        sequencing = Sequencing(settings.queueing, self._metrics, settings.keeping)
         self._extensions = Extensions(
-            catalog,
-            self._workers,
-            queueing=settings.queueing,
-            metrics=self._metrics,
-            regions=regions,
-            sequencing=sequencing,
+            catalog, self._workers, metrics=self._metrics, regions=regions, sequencing=self._sequencing
         )
         self._inference = InferenceService(
             catalog,
             self._workers,
             regions=regions,
-            sequencing=sequencing,
+            sequencing=self._sequencing,
             extensions=self._extensions.names,
-            refuse=refuse,
+            refuse=self._refuse,
         )
-        self._refuse = refuse
         self._sharing: asyncio.TimerHandle | None = None
         self._open = ExitStack()
 
@@ -147,18 +118,19 @@ class Server:
         Raises:
             Unavailable: the port, or that of the metrics, cannot be had.
         """
+        repository = Repository(self._catalog, self._upkeep, is_controlled=self._settings.model_control)
+        open_protocol = [self._inference, self._extensions, repository]
         people = handler(HONDO, [self._people], self._witness)
-        inference = handler(INFERENCE, [self._inference, self._extensions], self._witness, self._refuse)
+        inference = handler(INFERENCE, open_protocol, self._witness, self._refuse)
         for server in self._servers:
             server.add_generic_rpc_handlers((people, inference))
         port = self._listen()
-        if self._settings.metrics_port is not None:
+        if self._settings.worker is None:  # else the supervisor tells of them
             place = (self._settings.host, self._settings.metrics_port)
             self._open.enter_context(exposed(self._metrics.registry, *place, lambda: self._is_serving, self._door))
-        for model in self._catalog:
-            model.open(self._settings.queueing, self._metrics)
-        for name in ("", HONDO.full_name, INFERENCE.full_name, *(model.name for model in self._catalog)):
-            await self._standing.set_serving(name)
+        self._upkeep.start()
+        await self._standing.set_serving(["", HONDO.full_name, INFERENCE.full_name])
+        await self._standing.follow(self._catalog)
         for server in self._servers:
             await server.start()
         self._is_serving = True
@@ -174,7 +146,7 @@ class Server:
 
     def _listen(self) -> int:
         host, port = self._settings.host, self._settings.port
-        if _INTAKES > 1 and not self._settings.port_shared:
+        if _INTAKES > 1 and self._settings.worker is None:
             port = self._open.enter_context(reserved(host, port))
         try:
             for server in self._servers:
@@ -188,23 +160,24 @@ class Server:
         if self._watchdog:
             _log.info("%s", self._watchdog.stop())
         self._is_serving = False
+        self._upkeep.stop()
         await self._standing.stop()
         self._people.stop()
         self._inference.stop()
-        await asyncio.gather(*[server.stop(self._settings.drain_s) for server in self._servers])
+        await asyncio.gather(*[server.stop(self._settings.drain_seconds) for server in self._servers])
         if self._sharing:
             self._sharing.cancel()
         self._metrics.share()
         self._open.close()
-        for model in self._catalog:
-            model.close()
+        await self._sequencing.close()
+        await self._upkeep.close()
         self._workers.shutdown()
 
 
 def _bounds(settings: Settings) -> Bounds:
     return Bounds(
         images=settings.images,
-        run_bytes=settings.run_bytes,
+        run_bytes=settings.model.run_bytes,
         message_bytes=settings.max_message_bytes,
         parts=settings.cores or available(),
     )
@@ -215,8 +188,8 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # Without `reserved`, a second server on the same port would take half of the connections unnoticed.
-        ("grpc.so_reuseport", int(settings.port_shared or _INTAKES > 1)),
+        ("grpc.so_reuseport", int(settings.worker is not None or _INTAKES > 1)),
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS),
         ("grpc.keepalive_permit_without_calls", 1),
-        *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.port_shared else []),
+        *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.worker is not None else []),
     ]

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hondo.artifact import Tensors
 from hondo.errors import DeviceUnavailable, InvalidArtifact, InvalidRequest
+from serving import attempt
 from serving.cores import available
 from serving.datatypes import BF16, BY_ONNX, BYTES, Datatype
 from serving.device import CPU_PROVIDER, CUDA_PROVIDER, Device
@@ -64,6 +65,9 @@ class Session:
         self.signatures = (*self.inputs, *self.outputs)
         self._input_types = {signature.name: signature.datatype for signature in self.inputs}
         self._bf16_outputs = {signature.name for signature in self.outputs if signature.datatype is BF16}
+        limits = attempt.current.get()
+        # What is loaded in an attempt ends its runs with it.
+        self._run_options = None if limits is None else limits.run_options
         if self._bf16_outputs and BYTES in self._input_types.values():
             raise InvalidArtifact("onnxruntime's Python API cannot run a graph with string inputs and BF16 outputs")
 
@@ -90,6 +94,8 @@ class Session:
         if overflows_in_8_bits():
             # Signed weights are made unsigned first; with VNNI that would take more than half of the speed.
             options.add_session_config_entry("session.x64quantprecision", "1")
+        if (limits := attempt.current.get()) is not None:
+            limits.bind(options)
         try:
             session = onnxruntime.InferenceSession(path, options, providers=providers(device))
         except Exception as error:  # onnxruntime's exceptions share no base but Exception
@@ -115,7 +121,7 @@ class Session:
         fed = {name: self._feed(name, array) for name, array in feeds.items()}
         try:
             if self._bf16_outputs.isdisjoint(names):
-                arrays = self._session.run(names, fed)
+                arrays = self._session.run(names, fed, self._run_options)
             else:
                 arrays = self._run_bf16(names, fed)
         except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
@@ -158,7 +164,7 @@ class Session:
         """Takes the longer way round that BF16 outputs need: numpy has no such type, so their bits are copied out."""
         make = onnxruntime.OrtValue.ortvalue_from_numpy
         values = {name: make(value) if isinstance(value, np.ndarray) else value for name, value in fed.items()}
-        return [_array(value) for value in self._session.run_with_ort_values(names, values)]
+        return [_array(value) for value in self._session.run_with_ort_values(names, values, self._run_options)]
 
 
 def providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:

@@ -12,7 +12,9 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
 
 from protos.pool import POOL
+from serving.catalog import Catalog
 
+_Status = health_pb2.HealthCheckResponse
 _Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -35,6 +37,11 @@ class _Health(health.aio.HealthServicer):
 
     async def Watch(self, request: health_pb2.HealthCheckRequest, context: _Context) -> None:  # noqa: N802
         await _until(self._end, super().Watch(request, context))
+
+    async def forget(self, name: str) -> None:
+        """Knows a name no longer."""
+        await self.set(name, _Status.SERVICE_UNKNOWN)  # for those who watch it
+        self._server_status.pop(name, None)  # type: ignore[attr-defined]  # the stubs know only what is public
 
 
 class _Reflection(reflection.aio.ReflectionServicer):
@@ -61,6 +68,8 @@ class Standing:
     def __init__(self, servers: Iterable[grpc.aio.Server], services: list[str]) -> None:
         self._end = asyncio.Event()
         self._health = _Health(self._end)
+        self._models: set[str] = set()
+        self._telling: asyncio.Task[None] | None = None
         for file in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
             POOL.AddSerializedFile(file.serialized_pb)
         names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
@@ -69,12 +78,38 @@ class Standing:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
             add_reflection(_Reflection(names, self._end), server)  # type: ignore[no-untyped-call]
 
-    async def set_serving(self, name: str) -> None:
-        """Says that the server (""), a service or a model is being served."""
-        await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+    async def set_serving(self, names: Iterable[str]) -> None:
+        """Says that the server ("") or a service is being served."""
+        for name in names:
+            await self._health.set(name, _Status.SERVING)
+
+    async def follow(self, catalog: Catalog) -> None:
+        """Says of each model (NAME) and each of its versions (NAME/VERSION) whether it is being served, from now on."""
+        changed = asyncio.Event()
+        catalog.follow(changed.set)
+        await self._tell(catalog)
+        self._telling = asyncio.create_task(self._tell_again(catalog, changed))
+
+    async def _tell_again(self, catalog: Catalog, changed: asyncio.Event) -> None:
+        while True:
+            await changed.wait()
+            changed.clear()
+            await self._tell(catalog)
+
+    async def _tell(self, catalog: Catalog) -> None:
+        serving = {name for model in catalog for name in (model.name, f"{model.name}/{model.version}")}
+        known = serving | {name for each in catalog.absent for name in (each.name, f"{each.name}/{each.version}")}
+        for name in known:
+            is_serving = name in serving
+            await self._health.set(name, _Status.SERVING if is_serving else _Status.NOT_SERVING)
+        for name in self._models - known:
+            await self._health.forget(name)
+        self._models = known
 
     async def stop(self) -> None:
         """Tells every watcher NOT_SERVING, then ends the streams."""
+        if self._telling is not None:
+            self._telling.cancel()
         await self._health.enter_graceful_shutdown()
         await asyncio.sleep(0.1)  # for the watchers' last message
         self._end.set()

@@ -6,7 +6,6 @@ more, in the order in which Triton checks it (InferenceRequest::Normalize and wh
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from typing import Final
 
 from google.protobuf.message import Message
@@ -25,18 +24,11 @@ from hondo.errors import (
 from protos.inference_pb2 import ModelInferRequest
 from protos.triton_pb2 import SystemSharedMemoryRegisterRequest
 from serving import course
-from serving.catalog import Catalog, Model
+from serving.catalog import Catalog
 from serving.datatypes import BYTES
+from serving.model import Model
 from serving.refusal import Refusal
 from serving.session import Signature
-
-
-class StatusCodes(StrEnum):
-    """Whose words errors are told in."""
-
-    HONDO = "hondo"
-    TRITON = "triton"
-
 
 _Words = tuple[StatusCode, str]
 _BATCH_NOTE: Final = (
@@ -159,7 +151,7 @@ def _faults(request: ModelInferRequest, model: Model) -> Iterator[str]:
 
 
 def _shape_faults(request: ModelInferRequest, model: Model, expected: dict[str, Signature]) -> Iterator[str]:
-    has_batch = model.plan(MODEL).sizes is not None
+    has_batch = model.plans[MODEL].sizes is not None
     if has_batch:
         yield from _batch_faults(request, model)
     for tensor in request.inputs:

@@ -49,7 +49,8 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def server(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """`hondo serve` of `models_dir`, one process for all tests that only ask."""
-    with serving(models_dir, tmp_path_factory.mktemp("log") / "server.log", "--max-message-mb", "8") as process:
+    options = ("--max-message-mb", "8", "--versions", "all")
+    with serving(models_dir, tmp_path_factory.mktemp("log") / "server.log", *options) as process:
         yield process
 
 

@@ -1,13 +1,8 @@
 """How closed a server is, as `hondo serve` is told."""
 
-import functools
 import ipaddress
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-
-import click
 
 from hondo.errors import InvalidRequest
 
@@ -57,63 +52,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(bare).is_loopback
     except ValueError:
         return False
-
-
-def access_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives `hondo serve` the options that say how closed it is; it gets them as its first argument."""
-
-    @functools.wraps(command)
-    def taking(
-        *,
-        tls_cert: Path | None,
-        tls_key: Path | None,
-        tls_client_ca: Path | None,
-        tokens: Path | None,
-        insecure: bool,
-        client_calls_per_second: float | None,
-        client_calls_at_once: int | None,
-        **others: object,
-    ) -> None:
-        settings = AccessSettings(
-            certificate=tls_cert,
-            key=tls_key,
-            client_ca=tls_client_ca,
-            tokens=tokens,
-            insecure=insecure,
-            calls_per_s=client_calls_per_second,
-            calls_at_once=client_calls_at_once,
-        )
-        command(settings, **others)
-
-    for option in reversed(_OPTIONS):
-        taking = option(taking)
-    return taking
-
-
-_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
-_OPTIONS: Final = (
-    click.option("--tls-cert", type=_FILE, help="PEM file of the server's certificate: speak TLS, on both ports."),
-    click.option("--tls-key", type=_FILE, help="PEM file of its key. Both are read again when they change."),
-    click.option(
-        "--tls-client-ca", type=_FILE, help="PEM file of the authorities that clients' certificates must come from."
-    ),
-    click.option(
-        "--tokens",
-        type=_FILE,
-        help="File of hashed tokens, one of which every call must carry; `hondo token` makes them. Read again when it "
-        "changes.",
-    ),
-    click.option("--insecure", is_flag=True, help="Listen beyond this machine with neither TLS nor tokens."),
-    click.option(
-        "--client-calls-per-second",
-        type=click.FloatRange(0, min_open=True),
-        show_default="any",
-        help="Most calls that one client (token, else address) may begin in a second at each process.",
-    ),
-    click.option(
-        "--client-calls-at-once",
-        type=click.IntRange(1),
-        show_default="any",
-        help="Most calls that one client may have under way at each process.",
-    ),
-)

@@ -20,9 +20,9 @@ from serving.bench.points import Bench, RawReference
 from serving.bench.questions import Questions, ask
 from serving.bench.raw import Raw
 from serving.bench.report import Report
-from serving.catalog import bare_graph
 from serving.cores import available
 from serving.device import Device, choose
+from serving.loading import bare_graph
 from serving.watchdog import Lateness
 
 # How long each setting of raw ONNX Runtime is tried, as a share of how long a load counts, and at most, seconds.

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -6,9 +7,9 @@ from hondo.cli import main
 from hondo.models import _describe
 from protos.hondo_pb2 import Model
 from protos.manifest_pb2 import EdgeDetection, ImageFilter, Manifest, Precision, Score
-from tests.serving import words
+from tests.serving import artifacts, words
 from tests.serving.artifacts import LABELS
-from tests.serving.process import Process
+from tests.serving.process import Process, serving
 
 
 def test_models_are_listed_for_people(server: Process) -> None:
@@ -34,6 +35,19 @@ def test_models_are_listed_for_programs(server: Process) -> None:
     assert newest["manifest"]["classification"]["labels"] == list(LABELS)
     (mood,) = (model for model in models if model["name"] == "mood")
     assert mood["manifest"]["classification"]["text"] == {"tokenizer": "KIM", "length": words.LENGTH}
+
+
+def test_what_is_not_served_is_listed_last(tmp_path: Path) -> None:
+    """Versions that are there but not served follow with the reason; JSON tells them by their state."""
+    for version in (1, 2):
+        artifacts.write_classifier(tmp_path, version=version)
+    with serving(tmp_path, tmp_path / "log") as process:
+        asked = ["models", "--server", process.address]
+        lines = CliRunner().invoke(main, asked).stdout.splitlines()
+        assert lines[-1] == "side version 1: not served (not chosen): the setting `versions` is newest"
+        served, absent = map(json.loads, CliRunner().invoke(main, [*asked, "--json"]).stdout.splitlines())
+    assert (served["version"], "state" in served) == (2, False)
+    assert (absent["name"], absent["version"], absent["state"]) == ("side", 1, "NOT_CHOSEN")
 
 
 def test_a_lowered_model_tells_what_it_costs_and_saves() -> None:

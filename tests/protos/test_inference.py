@@ -85,10 +85,37 @@ FIELDS: Final = {
         7: ("fp64_contents", "repeated double"),
         8: ("bytes_contents", "repeated bytes"),
     },
+    "RepositoryIndexRequest": {1: ("repository_name", "string"), 2: ("ready", "bool")},
+    "RepositoryIndexResponse": {1: ("models", "repeated RepositoryIndexResponse.ModelIndex")},
+    "RepositoryIndexResponse.ModelIndex": {
+        1: ("name", "string"),
+        2: ("version", "string"),
+        3: ("state", "string"),
+        4: ("reason", "string"),
+    },
+    "ModelRepositoryParameter": {
+        1: ("bool_param", "bool"),
+        2: ("int64_param", "int64"),
+        3: ("string_param", "string"),
+        4: ("bytes_param", "bytes"),
+    },
+    "RepositoryModelLoadRequest": {
+        1: ("repository_name", "string"),
+        2: ("model_name", "string"),
+        3: ("parameters", "map string ModelRepositoryParameter"),
+    },
+    "RepositoryModelLoadResponse": {},
+    "RepositoryModelUnloadRequest": {
+        1: ("repository_name", "string"),
+        2: ("model_name", "string"),
+        3: ("parameters", "map string ModelRepositoryParameter"),
+    },
+    "RepositoryModelUnloadResponse": {},
 }
 
 METHODS: Final = {
     *("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer", "ModelStreamInfer"),
+    *("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"),
     *("ModelConfig", "ModelStatistics", "TraceSetting", "LogSettings"),
     *(f"SystemSharedMemory{what}" for what in ("Status", "Register", "Unregister")),
     *(f"CudaSharedMemory{what}" for what in ("Status", "Register", "Unregister")),

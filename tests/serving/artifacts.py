@@ -50,7 +50,9 @@ def image_input() -> ImageInput:
     return ImageInput(height=SIDE, width=SIDE, channels=1, resize=ImageInput.STRETCH, filter=ImageInput.BILINEAR)
 
 
-def write_classifier(models: Path, name: str = "side", version: int = 1, *, only_batch: int | None = None) -> Path:
+def write_classifier(
+    models: Path, name: str = "side", version: int = 1, *, only_batch: int | None = None, turn: int = 0
+) -> Path:
     """Writes the artifact below the folder `models`; gives its folder.
 
     Args:
@@ -58,17 +60,19 @@ def write_classifier(models: Path, name: str = "side", version: int = 1, *, only
         name: the model's name.
         version: its version.
         only_batch: the one batch at which the graph does not fail, whatever its signature says; any unless given.
+        turn: by how many places the classes are moved, so that an answer tells which version it is from.
     """
     folder = models / name / str(version)
-    graph = graphs.linear_classifier(folder / "model.onnx", weights(), SIDE, only_batch)
-    write_golden(folder, {"model/in/image": samples(), "model/out/probabilities": probabilities(samples())})
+    graph = graphs.linear_classifier(folder / "model.onnx", np.roll(weights(), turn, axis=1), SIDE, only_batch)
+    right = np.roll(probabilities(samples()), turn, axis=1)
+    write_golden(folder, {"model/in/image": samples(), "model/out/probabilities": right})
     manifest = Manifest(
         name=name,
         version=version,
         summary="Says on which side a picture is bright.",
         graphs=[Graph(role="model", file=describe(graph))],
         golden=describe(folder / GOLDEN),
-        classification=Classification(image=image_input(), labels=LABELS),
+        classification=Classification(image=image_input(), labels=np.roll(LABELS, turn).tolist()),
         scores=[Score(metric="error", value=0.25, unit="%", data="four halves", samples=4)],
     )
     write_manifest(folder, manifest)

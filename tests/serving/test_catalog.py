@@ -12,11 +12,14 @@ from hondo.errors import InvalidArtifact, ModelNotFound
 from protos.manifest_pb2 import ImageInput, Manifest
 from serving.catalog import Catalog
 from serving.device import Device
+from serving.settings import ModelSettings, Settings
+from serving.versions import Versions
 from tests.serving import artifacts, graphs
 
 
-def load(models: Path) -> Catalog:
-    return Catalog.load(models, Device.CPU)
+def load(models: Path, versions: str = "newest") -> Catalog:
+    settings = Settings(model=ModelSettings(versions=Versions.parse(versions)))
+    return Catalog.load(models, Device.CPU, settings)
 
 
 def refused(models: Path) -> str:
@@ -47,7 +50,7 @@ def test_newest_version_is_the_default(tmp_path: Path) -> None:
     """Versions are numbers: 10 is newer than 9; each can be asked for."""
     for version in (9, 10, 2):
         artifacts.write_classifier(tmp_path, "side", version)
-    catalog = load(tmp_path)
+    catalog = load(tmp_path, "all")
     assert catalog.versions("side") == [10, 9, 2]
     assert catalog.find("side").version == 10
     assert [catalog.find("side", version).version for version in (2, 9, 10)] == [2, 9, 10]

@@ -51,7 +51,7 @@ def test_text_classifier_loads(tmp_path: Path, free_length: bool) -> None:
     model = load(tmp_path).find("mood")
     assert model.task == "classification"
     assert model.sessions["model"].inputs[0].wire_shape == [-1, -1 if free_length else words.LENGTH]
-    sizes = model._plans["model"].sizes
+    sizes = model.plans["model"].sizes
     assert sizes is not None
     assert sizes.largest > 1
 
@@ -61,7 +61,7 @@ def test_table_classifier_loads(tmp_path: Path) -> None:
     tables.write_classifier(tmp_path)
     model = load(tmp_path).find("direction")
     assert model.task == "classification"
-    assert model._plans["model"].sizes is not None
+    assert model.plans["model"].sizes is not None
 
 
 TEXT_CHANGES: list[tuple[Callable[[TextInput], object], str]] = [
@@ -159,4 +159,4 @@ def test_bare_graph_of_tokens_or_rows_is_served(tmp_path: Path) -> None:
     """Without a manifest such graphs are served too, warmed on made-up numbers that are ids as well."""
     graphs.bag_of_words(tmp_path / "words" / "1" / "model.onnx", words.weights(), words.LENGTH)
     graphs.table_classifier(tmp_path / "rows" / "1" / "model.onnx", tables.weights())
-    assert [model._plans["model"].sizes is not None for model in load(tmp_path)] == [True, True]
+    assert [model.plans["model"].sizes is not None for model in load(tmp_path)] == [True, True]

@@ -1,6 +1,7 @@
 """`hondo serve` from its start to its end."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,7 +19,7 @@ from protos.hondo_pb2 import ClassifyRequest
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse, ServerLiveRequest
 from serving.device import CUDA_PROVIDER
 from tests.hondo.pictures import encode
-from tests.serving import artifacts, graphs
+from tests.serving import artifacts, graphs, writers
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer, raw, refusal
 from tests.serving.process import Process, hondo, serving
 
@@ -257,3 +258,69 @@ def test_ipv6_is_served(slow_models: Path, tmp_path: Path) -> None:
         assert process.address.startswith("[::1]:")
         with grpc.insecure_channel(process.address) as channel:
             assert steps_in(infer(channel, work(3))) == 3
+
+
+def test_dry_run_prints_what_would_be_served(tmp_path: Path) -> None:
+    """A dry run loads all, says how each model would be served, opens no port, and ends with 0."""
+    artifacts.write_classifier(tmp_path, "side", 1)
+    artifacts.write_classifier(tmp_path, "side", 2)
+    writers.write_writer(tmp_path)
+    graphs.fragile(tmp_path / "fragile" / "1" / "model.onnx")
+    (tmp_path / "hondo.toml").write_text("max_batch_size = 4\n[models.side]\ninstances = 3\nversions = [1]\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        result = started(tmp_path, "--dry-run", "--device", "cpu", "--port", port, "--max-queue-rows", "9")
+    assert result.returncode == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"on 127.0.0.1:{port}, device cpu; port = {port}, device = cpu"
+    assert lines[1:3] == ["fragile version 1: bare ONNX file", "  model: each request alone, 1 side by side"]
+    assert lines[3] == "  at most 9 rows wait, max_batch_size = 4, max_queue_rows = 9"
+    assert lines[4] == "side version 1: classification"
+    assert re.fullmatch("  model: 1(, 2)?(, 4)? rows a run, 3 side by side", lines[5])
+    assert lines[6] == "  at most 9 rows wait, versions = 1, max_batch_size = 4, max_queue_rows = 9, instances = 3"
+    assert lines[7] == "writer version 1: text_generation"
+    assert re.fullmatch("  step: 1.* rows a run; prefill: 1.*", lines[8])
+    assert lines[10:] == ["side version 2: not served: the setting `versions` is 1"]
+
+
+def test_dry_run_fails_where_anything_is_refused(tmp_path: Path) -> None:
+    """What would be refused is said with its reason, beside what would be served, and the exit code is 1."""
+    artifacts.write_classifier(tmp_path, "good")
+    (artifacts.write_classifier(tmp_path, "altered") / "model.onnx").write_bytes(b"x")
+    for options in ((), ("--watch",)):
+        result = started(tmp_path, "--dry-run", "--device", "cpu", *options)
+        assert result.returncode == 1
+        assert "good version 1: classification" in result.stdout
+        assert f"altered version 1: refused: {tmp_path}/altered/1/model.onnx was altered" in result.stdout
+
+
+def test_settings_file_beside_the_models_is_used(tmp_path: Path) -> None:
+    """hondo.toml beside the models counts, unless --config names another; where it is wrong, nothing starts."""
+    artifacts.write_classifier(tmp_path)
+    (tmp_path / "hondo.toml").write_text("max_image_pixel = 300")
+    result = started(tmp_path, "--port", "0")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        f"Error: {tmp_path}/hondo.toml: max_image_pixel: there is no such setting; max_image_pixels is meant?"
+    )
+    other = tmp_path / "other.toml"
+    other.write_text("max_image_pixels = 299")
+    picture = encode(Image.new("L", (30, 10)), "PNG")
+    with (
+        serving(tmp_path, tmp_path / "log", "--config", str(other)) as process,
+        grpc.insecure_channel(process.address) as channel,
+    ):
+        assert "30 x 10 pixels, at most 299 in all" in refusal(channel, ClassifyRequest(images=[picture]))[1]
+
+
+def test_settings_of_a_model_that_is_not_there_are_refused(tmp_path: Path) -> None:
+    """Settings for a model or version that the folder does not have are a slip, where nothing can be added later."""
+    artifacts.write_classifier(tmp_path)
+    for text, told in (
+        ("[models.sid]", "[models.sid]: there is no such model; there are side"),
+        ("[models.side]\nversions = [1, 4]", "[models.side] versions: 4 is not there; there are 1"),
+    ):
+        (tmp_path / "hondo.toml").write_text(text)
+        result = started(tmp_path, "--port", "0")
+        assert result.returncode == 1
+        assert result.stderr.splitlines()[-1] == f"Error: {told}"

@@ -20,7 +20,6 @@ from hondo.images import Limits
 from hondo.suppression import thinned
 from protos.hondo_pb2 import DetectEdgesRequest, DetectEdgesResponse, EdgeFormat
 from protos.hondo_pb2 import Edges as Result
-from serving.batcher import Queueing
 from serving.catalog import Catalog
 from serving.detect import Bounds, Detector
 from serving.device import Device
@@ -200,7 +199,7 @@ async def test_a_large_picture_is_answered_in_parts_without_seams(
     edges.write_detector(tmp_path)
     (model,) = Catalog.load(tmp_path, Device.CPU)
     metrics = Metrics()
-    model.open(Queueing(), metrics)
+    model.open(metrics)
     bounds = Bounds(images=Limits(), run_bytes=4000 * model.pixel_bytes, message_bytes=2**24, parts=2)
     picture = edges.picture(*size)
     try:

@@ -16,6 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from hondo.client import Client
 from protos.inference_pb2 import ModelInferRequest
+from serving.metrics import Metrics
+from serving.tally import Outcome
 from tests.serving import graphs, writers
 from tests.serving.asking import PATIENCE_S, infer, raw, refusal
 from tests.serving.process import Process, hondo, serving
@@ -138,3 +140,17 @@ def test_writing_is_counted(tmp_path: Path) -> None:
     assert series["hondo_running_rows"] == series["hondo_queue_rows"] == [(step, 0)]
     assert (step, 2 * 3) in series["hondo_batch_rows_sum"]
     assert {labels["graph"] for labels, _ in series["hondo_run_seconds_count"]} == {"prefill", "step"}
+
+
+def test_counts_of_a_version_can_be_dropped() -> None:
+    """What was counted for a version that is gone goes; other versions' counts stay."""
+    metrics = Metrics()
+    for version in (1, 2):
+        metrics.tally("m", version, "model").requests[Outcome.ANSWERED].inc(version)
+        metrics.decode_tally("w", version).written_tokens.inc()
+    metrics.forget("m", 1)
+    metrics.forget("w", 2)
+    samples = [sample for family in metrics.registry.collect() for sample in family.samples]
+    of_models = {(each.labels["model"], each.labels["version"]) for each in samples if "model" in each.labels}
+    assert of_models == {("m", "2"), ("w", "1")}
+    assert sum(sample.value for sample in samples if sample.name == "hondo_requests_total") == 2

@@ -38,7 +38,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     graphs.pick(models / "pick" / "1" / "model.onnx")
     graphs.fragile(models / "fragile" / "1" / "model.onnx")
     writers.write_writer(models)
-    with serving(models, models / "log", "--log-requests", "--log-format", "json") as process:
+    with serving(models, models / "log", "--log-requests", "--log-format", "json", "--versions", "all") as process:
         yield process
 
 

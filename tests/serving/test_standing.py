@@ -1,5 +1,4 @@
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -8,33 +7,18 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckResponse
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
 
 from protos.rpc import HONDO, INFERENCE
 from tests.serving.artifacts import LABELS
 from tests.serving.asking import PATIENCE_S, call_of
+from tests.serving.health import check, watch
 from tests.serving.process import serving
 
 SERVICES = {HONDO.full_name, INFERENCE.full_name, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
 NAMES = ["", HONDO.full_name, INFERENCE.full_name, "side", "join"]
-
-
-def check(channel: grpc.Channel, name: str) -> int:
-    """Gives the health of a name, once."""
-    call: grpc.UnaryUnaryMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_unary(
-        "/grpc.health.v1.Health/Check", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
-    )
-    return call(HealthCheckRequest(service=name), timeout=PATIENCE_S).status
-
-
-def watch(channel: grpc.Channel, name: str) -> Iterator[int]:
-    """Gives the health of a name, and again whenever it changes."""
-    call: grpc.UnaryStreamMultiCallable[HealthCheckRequest, HealthCheckResponse] = channel.unary_stream(
-        "/grpc.health.v1.Health/Watch", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString
-    )
-    return (answer.status for answer in call(HealthCheckRequest(service=name), timeout=PATIENCE_S))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -43,7 +27,7 @@ def test_what_is_served_is_serving(channel: grpc.Channel, name: str) -> None:
     assert check(channel, name) == HealthCheckResponse.SERVING
 
 
-@pytest.mark.parametrize("name", ["nobody", "hondo.v1", "side/1"])
+@pytest.mark.parametrize("name", ["nobody", "hondo.v1", "side/9"])
 def test_unknown_name_is_not_found(channel: grpc.Channel, name: str) -> None:
     """The health of what is not there is NOT_FOUND."""
     with pytest.raises(grpc.RpcError) as raised:

@@ -29,9 +29,11 @@ from hondo.errors import ServerError
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse, ServerLiveRequest, ServerLiveResponse
 from protos.rpc import INFERENCE, unary
 from serving import command
+from serving.settings import Settings
 from serving.supervisor import Restarts, Supervisor
 from tests.serving import artifacts, graphs
 from tests.serving.process import Process, hondo, serving
+from tests.serving.swaps import LOOKS, newest, publish
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over processes")
 
@@ -249,7 +251,8 @@ def test_worker_gets_all_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(command, "available", lambda: 5)
     asked = ["--workers", "3", "--host", "::", "--insecure", "--port", "0", "--device", "cpu", "--drain-seconds", "1.5"]
     context = command.serve.make_context("serve", [*asked, "--max-message-mb", "9", "--", "-models"])
-    told = [parsed(command._worker_command(context, 4242, number)) for number in (1, 2, 3)]
+    settings = Settings(workers=3)
+    told = [parsed(command._worker_command(context, settings, 4242, number)) for number in (1, 2, 3)]
     same = {**context.params, "port": 4242, "workers": 1}
     assert told == [same | {"worker": number, "cores": cores} for number, cores in ((1, 2), (2, 2), (3, 1))]
 
@@ -259,7 +262,8 @@ def test_worker_has_at_least_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "available", lambda: 2)
     for asked, cores in ([], 1), (["--cores", "7"], 7):
         context = command.serve.make_context("serve", ["--workers", "3", *asked, "models"])
-        assert parsed(command._worker_command(context, 4242, 3))["cores"] == cores
+        settings = Settings(workers=3, cores=7 if asked else None)
+        assert parsed(command._worker_command(context, settings, 4242, 3))["cores"] == cores
 
 
 def parsed(line: list[str]) -> dict[str, object]:
@@ -319,3 +323,29 @@ async def test_kills_what_does_not_end(tmp_path: Path) -> None:
     started_s = time.monotonic()
     await supervisor(tmp_path, STUBBORN, STEADY, on_ready=stop.set, patience_s=0.3).run(stop)
     assert 0.3 < time.monotonic() - started_s < PATIENCE_S
+
+
+def test_every_worker_keeps_up_with_the_folder(tmp_path: Path) -> None:
+    """A new version is served by all workers, each having loaded it by itself."""
+    models = tmp_path / "models"
+    publish(models, 1)
+    with (
+        serving(models, tmp_path / "server.log", "--workers", "2", *LOOKS) as server,
+        ExitStack() as stack,
+    ):
+        channels = [stack.enter_context(grpc.insecure_channel(server.address, options=[OWN])) for _ in range(16)]
+        assert {newest(channel) for channel in channels} == {1}
+        publish(models, 2)
+        wait_until(lambda: {newest(channel) for channel in channels} == {2})
+        wait_until(lambda: all(f"worker {n}: ended side version 1" in server.log.read_text() for n in (1, 2)))
+    for number in (1, 2):
+        assert f"worker {number}: serving side version 2, loaded in" in server.log.read_text()
+
+
+def test_control_by_clients_is_refused(models: Path) -> None:
+    """What would reach one worker alone is refused before any worker starts, saying what to do."""
+    ended = subprocess.run(
+        hondo("serve", models, "--workers", "2", "--model-control"), capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Error: --model-control needs --workers 1")

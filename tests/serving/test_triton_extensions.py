@@ -26,6 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     graphs.pick(models / "pick" / "1" / "model.onnx")
     recurrent.remember(models / "remember" / "1" / "model.onnx")
     options = ("--shared-memory", "--log-requests", "--max-batch-size", "4", "--queue-timeout-ms", "20000")
+    options += ("--versions", "all")
     with serving(models, models / "log", *options) as process:
         yield process
 
@@ -71,7 +72,10 @@ def test_unknown_model_has_no_configuration(facts: Facts) -> None:
 
 def test_server_names_its_extensions(facts: Facts) -> None:
     """The server's metadata name the extensions that perf_analyzer looks for, and none that are not there."""
-    extensions = {"model_configuration", "schedule_policy", "sequence", "statistics", "system_shared_memory"}
+    extensions = {
+        *("model_repository", "model_configuration", "schedule_policy", "sequence"),
+        *("statistics", "system_shared_memory"),
+    }
     assert set(facts["described"]["extensions"]) == extensions
 
 

@@ -41,11 +41,9 @@ def test_server_and_models_are_ready(facts: Facts) -> None:
 
 def test_metadata_are_understood(facts: Facts) -> None:
     """The package reads who the server is, and each model's versions and tensors."""
-    assert facts["standing"]["server"] == {
-        "name": "hondo",
-        "version": version("hondo"),
-        "extensions": ["model_configuration", "schedule_policy", "sequence", "statistics"],
-    }
+    extensions = ["model_repository", "model_configuration", "schedule_policy", "sequence", "statistics"]
+    server = {"name": "hondo", "version": version("hondo"), "extensions": extensions}
+    assert facts["standing"]["server"] == server
     assert facts["standing"]["side"] == {
         "name": "side",
         "versions": ["1", "2"],
@@ -147,11 +145,11 @@ def test_datatypes_have_tritonclients_numbers(facts: Facts) -> None:
 
 
 def test_every_method_of_tritonclients_is_there(facts: Facts) -> None:
-    """Each method of the service that tritonclient may call is there, but those on the repository, and no other."""
+    """Each method of the service that tritonclient may call is there, and no other."""
     ours = {method.name for method in inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods}
     theirs = set(facts["methods"])
     assert ours <= theirs
-    assert {name for name in theirs - ours if not name.startswith("Repository")} == set()
+    assert theirs - ours == set()
 
 
 @pytest.mark.parametrize("first", ["hondo", "tritonclient"])
@@ -183,3 +181,18 @@ def test_released_model_answers_as_promised(tmp_path: Path) -> None:
     """The released LeNet-5 answers its golden samples through tritonclient."""
     with serving(LENET5.parent.parent, tmp_path / "log") as process:
         check_golden(process.address, LENET5, tmp_path / "out.npz")
+
+
+def test_repository_is_listed_and_controlled(tmp_path: Path) -> None:
+    """The package lists the models, unloads and loads one, and is told what is refused in its own errors."""
+    for number in (1, 2):
+        artifacts.write_classifier(tmp_path / "models", version=number)
+    with serving(tmp_path / "models", tmp_path / "log", "--model-control") as process:
+        facts = json.loads(run("repository.py", process.address))
+    assert facts["at the start"] == [
+        {"name": "side", "version": "1", "state": "UNAVAILABLE", "reason": "the setting `versions` is newest"},
+        {"name": "side", "version": "2", "state": "READY"},
+    ]
+    assert facts["ready"] == [True, False, True]
+    assert facts["unknown"] == ["StatusCode.NOT_FOUND", "there is no model 'nobody' to load; there are side"]
+    assert facts["config"][0] == "StatusCode.INVALID_ARGUMENT"
