@@ -27,6 +27,30 @@ class InvalidText(InvalidRequest):
     """There is no word in the text, or it is too long."""
 
 
+class UnknownRegion(InvalidRequest):
+    """No shared memory is registered under that name."""
+
+    def __init__(self, text: str, region: str = "") -> None:
+        super().__init__(text)
+        self.region = region
+
+
+class UnknownSequence(InvalidRequest):
+    """The request names no sequence, or one that is not open."""
+
+    def __init__(self, text: str, sequence: str = "") -> None:
+        super().__init__(text)
+        self.sequence = sequence
+
+
+class AlreadyExists(HondoError):
+    """There is something of that name already."""
+
+
+class NotSupported(HondoError):
+    """This server does not do that, or was not told to when it was started."""
+
+
 class ModelNotFound(HondoError):
     """No model, or no version of it, has that name."""
 
@@ -95,6 +119,8 @@ class MissingData(HondoError):
 STATUS: Mapping[type[HondoError], StatusCode] = MappingProxyType(
     {
         InvalidRequest: StatusCode.INVALID_ARGUMENT,
+        AlreadyExists: StatusCode.ALREADY_EXISTS,
+        NotSupported: StatusCode.UNIMPLEMENTED,
         ModelNotFound: StatusCode.NOT_FOUND,
         WrongTask: StatusCode.FAILED_PRECONDITION,
         ResourceExhausted: StatusCode.RESOURCE_EXHAUSTED,

@@ -231,7 +231,7 @@ class Batcher:
         return self._queue.oldest_s() + max_wait_s - now_s
 
     def _run(self, shares: list[Share]) -> None:
-        started_s = time.perf_counter()
+        started_s = time.monotonic()
         try:
             arrays = self._chosen().run(self._joined(shares), shares[0].job.outputs)
         except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to the request that caused it
@@ -250,11 +250,15 @@ class Batcher:
 
     def _remember(self, started_s: float, shares: list[Share]) -> None:
         """Counts a run, and keeps a running mean of the time a row takes, over all that run side by side."""
+        ended_s = time.monotonic()
         rows = sum(share.rows for share in shares)
-        took_s = time.perf_counter() - started_s
+        took_s = ended_s - started_s
+        for share in shares:
+            share.job.ran(started_s, ended_s)
         self._row_s += 0.1 * (took_s / (rows * max(1, len(self._threads))) - self._row_s)
         self._tally.batch_rows.observe(rows)
         self._tally.run_seconds.observe(took_s)
+        self._tally.run_seconds_by_rows[rows].observe(took_s)
 
     def _joined(self, shares: list[Share]) -> Tensors:
         """Joins the rows of a batch and pads them to a warmed size with copies of the last row."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from hondo.errors import HondoError, InvalidArtifact, ModelNotFound
-from serving import loading
+from serving import course, loading
 from serving.absent import Absent
 from serving.device import Device
 from serving.model import Model
@@ -79,7 +79,7 @@ class Catalog:
         return list(self.served(name))
 
     def find(self, name: str, version: int = 0) -> Model:
-        """Gives a model; version 0 is the newest.
+        """Gives a model, and notes it as what the request is about; version 0 is the newest.
 
         Raises:
             ModelNotFound: there is none of that name, or no such version of it.
@@ -87,13 +87,13 @@ class Catalog:
         versions = self._versions.get(name)
         if versions is None:
             raise ModelNotFound(self._why_no_model(name))
-        if version == 0:
-            return next(iter(versions.values()))
-        if version not in versions:
+        model = versions.get(version) if version else next(iter(versions.values()))
+        if model is None:
             has = ", ".join(map(str, versions))
             why = next((f" ({each.reason})" for each in self._absent_of(name) if each.version == version), "")
             raise ModelNotFound(f"model {name!r} has no version {version}{why}; this server has {has}")
-        return versions[version]
+        course.found(model.name, model.version)
+        return model
 
     def follow(self, follower: Callable[[], None]) -> None:
         """Has something called whenever what is served has changed, in the same step of the event loop."""

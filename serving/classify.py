@@ -14,6 +14,7 @@ from hondo.images import Limits
 from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse
 from protos.hondo_pb2 import Priority as RequestPriority
 from serving import inputs
+from serving.course import Stage, stage
 from serving.model import Model
 from serving.queue import Priority
 
@@ -36,7 +37,8 @@ class Classifier:
 
     async def answer(self, request: ClassifyRequest) -> ClassifyResponse:
         """Names what the pictures, texts or rows of a request are; it has what the model takes."""
-        array_N = await self.inputs.read(request, self._workers)
+        with stage(Stage.DECODE):
+            array_N = await self.inputs.read(request, self._workers)
         outputs = await self._model.batcher(MODEL).run(
             {self._input: array_N},
             [self._output],
@@ -44,7 +46,8 @@ class Classifier:
             timeout_ms=request.queue_timeout_ms or None,
         )
         response = ClassifyResponse(model=self.name, version=self._model.version)
-        self._write(response, outputs[self._output], request.top_k or _DEFAULT_TOP_K)
+        with stage(Stage.ENCODE):
+            self._write(response, outputs[self._output], request.top_k or _DEFAULT_TOP_K)
         return response
 
     def _write(self, response: ClassifyResponse, probabilities_NK: NDArray[np.generic], top_k: int) -> None:

@@ -5,21 +5,24 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 import click
 
-from serving import memory, preview
+from hondo.errors import InvalidSettings
+from serving import logs, memory, preview, witness
 from serving.access.door import Door
 from serving.age import process_age_s
 from serving.catalog import Catalog
 from serving.cores import available
+from serving.course import Course
 from serving.device import Device, choose
 from serving.exposition import exposed
+from serving.logs import LogFormat
 from serving.metrics import FOLDER, forget, of_workers
 from serving.options import is_stated, of_settings, stated
 from serving.port import reserved
@@ -59,8 +62,7 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
     """
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
     settings = Settings.read(file, stated(context))
-    name = f" worker {settings.worker}:" if settings.worker else ""
-    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s{name} %(message)s")
+    logs.set_up(LogFormat(settings.log_format), settings.worker)
     door = Door.of(settings.access, settings.host)
     if settings.workers > 1 and not dry_run:
         asyncio.run(_supervise(context, settings, door))
@@ -73,12 +75,36 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
         context.exit(1 if preview.is_any_refused(catalog) else 0)
     if not settings.watch:
         stock.check()
-    asyncio.run(_serve(catalog, stock, device, settings, door))
+    with _told(settings) as tell:
+        asyncio.run(_serve(catalog, stock, device, settings, door=door, tell=tell))
 
 
-async def _serve(catalog: Catalog, stock: Stock, device: Device, settings: Settings, door: Door) -> None:
+@contextmanager
+def _told(settings: Settings) -> Iterator[list[Callable[[Course], None]]]:
+    """Gives whom to tell of each request, beside the metrics."""
+    tell: list[Callable[[Course], None]] = [witness.log] if settings.log_requests else []
+    if settings.traces is None:
+        yield tell
+        return
+    try:
+        from serving.traces import Traces
+    except ModuleNotFoundError as error:
+        raise InvalidSettings(f"--traces needs OpenTelemetry ({error}): pip install 'hondo[otel]'") from error
+    with closing(Traces(settings.traces)) as told:
+        yield [*tell, told.tell]
+
+
+async def _serve(
+    catalog: Catalog,
+    stock: Stock,
+    device: Device,
+    settings: Settings,
+    *,
+    door: Door,
+    tell: Sequence[Callable[[Course], None]],
+) -> None:
     stop = _stop_asked()
-    server = Server(catalog, stock, device, settings, door)
+    server = Server(catalog, stock, device, settings, door=door, tell=tell)
     port = await server.start()
     memory.settle()
     for model in catalog:

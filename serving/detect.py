@@ -18,6 +18,7 @@ from hondo.errors import InvalidImage, InvalidRequest, ResourceExhausted, WrongT
 from hondo.maps import Map
 from protos.hondo_pb2 import DetectEdgesRequest, DetectEdgesResponse, EdgeFormat, Edges
 from protos.hondo_pb2 import Priority as RequestPriority
+from serving.course import Stage, stage
 from serving.detector import EDGES, SIDE_EDGES, SMALLEST_PX
 from serving.model import Model
 from serving.queue import Priority
@@ -65,11 +66,15 @@ class Detector:
         if request.side_edges and not self._side_outputs:
             raise WrongTask(f"model {self.name!r} has no side outputs")
         _check_asked(request)
-        opened = await self._off_loop(_each, request.images, self._opened)
+        with stage(Stage.DECODE):
+            opened = await self._off_loop(_each, request.images, self._opened)
         pixels = [image.width * image.height for image in opened]
         self._check_size(sum(pixels), request)
         with self._room.taken(sum(pixels)):
-            pictures = await _all(self._off_loop(_at, place, self._decoded, one) for place, one in enumerate(opened))
+            with stage(Stage.DECODE):
+                pictures = await _all(
+                    self._off_loop(_at, place, self._decoded, one) for place, one in enumerate(opened)
+                )
             results = await _all(self._edges(image_HWC, request) for image_HWC in pictures)
         response = DetectEdgesResponse(model=self.name, version=self._model.version, results=results)
         self._check_answer(response.ByteSize())
@@ -108,8 +113,9 @@ class Detector:
         outputs = await self._run(image_HWC, wanted, request)
         edges_HW, sides_SHW = outputs[EDGES], outputs.get(SIDE_EDGES, ())
         height, width = edges_HW.shape
-        each = [self._off_loop(_finished, map_HW, request) for map_HW in (edges_HW, *sides_SHW)]
-        found, *sides = await _all(each)
+        with stage(Stage.ENCODE):
+            each = [self._off_loop(_finished, map_HW, request) for map_HW in (edges_HW, *sides_SHW)]
+            found, *sides = await _all(each)
         return Edges(height=height, width=width, map=found, side_maps=sides)
 
     async def _run(self, image_HWC: Image, wanted: Sequence[str], request: DetectEdgesRequest) -> Tensors:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hondo import artifact
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import HondoError, InvalidArtifact, InvalidRequest
-from serving import attempt, captioner, classifier, confines, detector, footprint, plan, sample, writer
+from serving import attempt, captioner, classifier, confines, detector, footprint, plan, sample, states, writer
 from serving.attempt import Attempt
 from serving.decode import plan as decode_plan
 from serving.decode.graphs import ENCODE, STEP, Graphs
@@ -75,6 +75,7 @@ def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes)
         pixel_bytes = footprint.bytes_per_pixel(read.graph_path(MODEL)) if is_detector else 0
         return Model(place, settings, plans, read, pixel_bytes=pixel_bytes)
     session = Session.open(bare_graph(place.path), device, wishes.run_threads)
+    states.declared(session)  # fails where the graph cannot have it
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(place, settings, {MODEL: planned}, None)
 

@@ -1,96 +1,253 @@
 """The metrics of a server, under the names and in the units that Prometheus' manner asks for.
 
 Several workers share a folder (PROMETHEUS_MULTIPROC_DIR, which prometheus_client reads when it is imported): each
-counts into files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count falls.
+shows its counts in files of its own there, and `of_workers` adds them up, those of ended workers too, so that no count
+falls.
 """
 
 import os
-from collections import defaultdict
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+import onnxruntime
+from grpc import StatusCode
+from prometheus_client import CollectorRegistry, Metric
+from prometheus_client import Gauge as PrometheusGauge
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.registry import Collector
 
+from serving.counts import ROWS, SECONDS, Counter, Family, Gauge, Histogram
+from serving.course import Course, Stage
 from serving.decode.graphs import PREFILL, STEP
-from serving.tally import DecodeTally, Outcome, Tally
+from serving.tally import NO_DECODE_TALLY, NO_TALLY, DecodeTally, Outcome, RunsByRows, Tally
 
 # The name of the environment variable with the folder that workers share.
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
-Series = TypeVar("Series", Counter, Gauge, Histogram)
-
 _GRAPH: Final = ("model", "version", "graph")
-_ROWS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256)
-_SECONDS: Final = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_MODEL: Final = ("model", "version")
+# The time of the last answer is noted once in so long at most.
+_LAST_S: Final = 0.05
+
+CALL_SECONDS: Final = "hondo_call_seconds"
+BATCH_ROWS: Final = "hondo_batch_rows"
+RUN_SECONDS_BY_ROWS: Final = "hondo_run_seconds_by_rows"
+LAST_ANSWER: Final = "hondo_last_answer_timestamp_seconds"
+STAGE_SECONDS: Final = {
+    Stage.DECODE: "hondo_decode_seconds",
+    Stage.QUEUE: "hondo_queue_seconds",
+    Stage.COMPUTE: "hondo_compute_seconds",
+    Stage.ENCODE: "hondo_encode_seconds",
+}
+_STAGE_TEXTS: Final = {
+    Stage.DECODE: "How long a request's tensors were read, or its pictures decoded.",
+    Stage.QUEUE: "How long a request waited to run.",
+    Stage.COMPUTE: "How long the runs took that a request was part of.",
+    Stage.ENCODE: "How long a request's answer was written.",
+}
 
 
-class Metrics:
+class Metrics(Collector):
     """All that a server counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, counts: bool = True) -> None:
+        """Makes metrics at 0.
+
+        Args:
+            counts: whether anything is counted; where not, this costs nothing and tells nothing.
+        """
         self.registry = CollectorRegistry()
-        # The series that there are, by model and version.
-        self._made: dict[tuple[str, ...], set[tuple[Counter | Gauge | Histogram, tuple[str, ...]]]] = defaultdict(set)
-        self._requests = Counter(
-            "hondo_requests_total",
+        self.counts = counts
+        seconds = partial(Histogram, SECONDS)
+        self._requests = Family(
+            "counter",
+            "hondo_requests",
             "Requests to a graph, by how they left its queue.",
             (*_GRAPH, "outcome"),
+            Counter,
+        )
+        self._queue_rows = Family("gauge", "hondo_queue_rows", "Rows that wait to run.", _GRAPH, Gauge)
+        self._running_rows = Family(
+            "gauge", "hondo_running_rows", "Rows that hold a slot of a decode loop.", _GRAPH, Gauge
+        )
+        self._batch_rows = Family(
+            "histogram", BATCH_ROWS, "Rows a run, padding left out.", _GRAPH, partial(Histogram, ROWS)
+        )
+        self._run_seconds = Family("histogram", "hondo_run_seconds", "How long a run of a graph took.", _GRAPH, seconds)
+        self._run_seconds_by_rows = Family(
+            "summary",
+            RUN_SECONDS_BY_ROWS,
+            "How long a run took, by its rows, padding left out.",
+            (*_GRAPH, "rows"),
+            Histogram,
+        )
+        self._tokens = Family("counter", "hondo_tokens", "Tokens that a graph read or wrote.", _GRAPH, Counter)
+        by_status = ("method", *_MODEL, "code")
+        self._calls = Family(
+            "counter",
+            "hondo_calls",
+            "Requests, those of streams among them, by the gRPC status of their answer.",
+            by_status,
+            Counter,
+        )
+        self._call_seconds = Family(
+            "histogram", CALL_SECONDS, "From a request's arrival to its answer.", by_status, seconds
+        )
+        self._first_message = Family(
+            "histogram",
+            "hondo_first_message_seconds",
+            "From a request's arrival to the first message of its answer, where that streams.",
+            ("method", *_MODEL),
+            seconds,
+        )
+        self._stages = {
+            each: Family("histogram", STAGE_SECONDS[each], _STAGE_TEXTS[each], _MODEL, seconds) for each in Stage
+        }
+        self._last_answer = PrometheusGauge(
+            LAST_ANSWER,
+            "When a model's last request was answered.",
+            _MODEL,
             registry=self.registry,
+            multiprocess_mode="max",
         )
-        self._queue_rows = Gauge(
-            "hondo_queue_rows", "Rows that wait to run.", _GRAPH, registry=self.registry, multiprocess_mode="livesum"
-        )
-        self._batch_rows = Histogram(
-            "hondo_batch_rows", "Rows a run, padding left out.", _GRAPH, registry=self.registry, buckets=_ROWS
-        )
-        self._run_seconds = Histogram(
-            "hondo_run_seconds", "How long a run of a graph took.", _GRAPH, registry=self.registry, buckets=_SECONDS
-        )
-        self._running_rows = Gauge(
-            "hondo_running_rows",
-            "Rows that hold a slot of a decode loop.",
-            _GRAPH,
-            registry=self.registry,
-            multiprocess_mode="livesum",
-        )
-        self._tokens = Counter(
-            "hondo_tokens_total", "Tokens that a graph read or wrote.", _GRAPH, registry=self.registry
-        )
+        self._last_s: dict[tuple[str, str], float] = {}
+        self._shared = _Shared(Path(os.environ[FOLDER])) if FOLDER in os.environ else None
+        self.registry.register(self)
+        _note_build(self.registry)
+
+    @property
+    def _families(self) -> "list[Family[Any]]":
+        families: list[Family[Any]] = [self._requests, self._tokens, self._queue_rows, self._running_rows]
+        families += [self._batch_rows, self._run_seconds, self._run_seconds_by_rows]
+        families += [self._calls, self._call_seconds, self._first_message, *self._stages.values()]
+        return families
+
+    def collect(self) -> Iterator[Metric]:
+        """Gives prometheus_client what is counted."""
+        for family in self._families:
+            yield family.collect()
+
+    def count(self, course: Course) -> None:
+        """Counts a request that has ended; on the event loop alone."""
+        model = (course.model, course.version)
+        by_status = (course.method, course.model, course.version, course.code.name)
+        self._calls[by_status].value += 1
+        self._call_seconds[by_status].observe(course.ended_s - course.began_s)
+        if course.first_message_s is not None:
+            self._first_message[course.method, *model].observe(course.first_message_s - course.began_s)
+        if course.stages:
+            for stage, took_s in _spent(course).items():
+                self._stages[stage][model].observe(took_s)
+            if course.code is StatusCode.OK and course.ended_s - self._last_s.get(model, 0.0) > _LAST_S:
+                self._last_s[model] = course.ended_s
+                self._last_answer.labels(*model).set(time.time())
+
+    def share(self) -> None:
+        """Adds up what was observed, and shows it to the supervisor where there is one; on the event loop alone."""
+        for family in self._families:
+            family.fold()
+        if self._shared is not None:
+            self._shared.write(self._families)
+
+    def totals(self) -> Iterator[Metric]:
+        """Gives all that was counted, by the other workers too; on any thread, after `share`."""
+        registry = self.registry if self._shared is None else of_workers(self._shared.folder)
+        return iter(list(registry.collect()))
 
     def tally(self, model: str, version: int, graph: str) -> Tally:
         """Gives what counts for one graph; all of its series are there from now on, at 0."""
+        if not self.counts:
+            return NO_TALLY
         of = (model, str(version), graph)
         return Tally(
-            requests={outcome: self._one(self._requests, *of, outcome) for outcome in Outcome},
-            queue_rows=self._one(self._queue_rows, *of),
-            batch_rows=self._one(self._batch_rows, *of),
-            run_seconds=self._one(self._run_seconds, *of),
+            requests={outcome: self._requests[*of, outcome] for outcome in Outcome},
+            queue_rows=self._queue_rows[of],
+            batch_rows=self._batch_rows[of],
+            run_seconds=self._run_seconds[of],
+            run_seconds_by_rows=RunsByRows(self._run_seconds_by_rows, of),
         )
 
     def decode_tally(self, model: str, version: int, begins: str = PREFILL) -> DecodeTally:
         """Gives what counts for a model that writes tokens, likewise; `begins` is the graph before "step"."""
+        if not self.counts:
+            return NO_DECODE_TALLY
         read, step = (model, str(version), begins), (model, str(version), STEP)
         return DecodeTally(
-            requests={outcome: self._one(self._requests, *step, outcome) for outcome in Outcome},
-            queue_rows=self._one(self._queue_rows, *step),
-            running_rows=self._one(self._running_rows, *step),
-            step_rows=self._one(self._batch_rows, *step),
-            step_seconds=self._one(self._run_seconds, *step),
-            read_rows=self._one(self._batch_rows, *read),
-            read_seconds=self._one(self._run_seconds, *read),
-            read_tokens=self._one(self._tokens, *read),
-            written_tokens=self._one(self._tokens, *step),
+            requests={outcome: self._requests[*step, outcome] for outcome in Outcome},
+            queue_rows=self._queue_rows[step],
+            running_rows=self._running_rows[step],
+            step_rows=self._batch_rows[step],
+            step_seconds=self._run_seconds[step],
+            read_rows=self._batch_rows[read],
+            read_seconds=self._run_seconds[read],
+            read_tokens=self._tokens[read],
+            written_tokens=self._tokens[step],
         )
 
     def forget(self, model: str, version: int) -> None:
         """Drops all series of a version that is served no longer; several workers' stay, as their sums need them."""
-        for metric, labels in self._made.pop((model, str(version)), ()) if FOLDER not in os.environ else ():
-            metric.remove(*labels)
+        if self._shared is not None:
+            return
+        for family in self._families:
+            family.drop({"model": model, "version": str(version)})
+        if self._last_s.pop((model, str(version)), None) is not None:
+            self._last_answer.remove(model, str(version))
 
-    def _one(self, metric: Series, *labels: str) -> Series:
-        self._made[labels[:2]].add((metric, labels))
-        return metric.labels(*labels)
+
+def _spent(course: Course) -> dict[Stage, float]:
+    """Gives how long each stage took; a request of several runs has some more than once."""
+    took_s: dict[Stage, float] = {}
+    for stage, began_s, ended_s in course.stages:
+        took_s[stage] = took_s.get(stage, 0.0) + ended_s - began_s
+    return took_s
+
+
+class _Shared:
+    """The files in which a worker shows its counts, in prometheus_client's format."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        pid = os.getpid()
+        # prometheus_client has files of its own for its own counts; of gauges it knows the ended workers' by the name.
+        names = {"gauge": f"gauge_livesum_{pid}.db"}
+        names |= {kind: f"{kind}_hondo-{pid}.db" for kind in ("counter", "histogram", "summary")}
+        self._files = {kind: MmapedDict(str(folder / name)) for kind, name in names.items()}  # type: ignore[no-untyped-call]
+        self._keys: dict[tuple[str, str, tuple[str, ...], str | None], str] = {}
+
+    def write(self, families: "Iterable[Family[Any]]") -> None:
+        """Writes all counts."""
+        for family in families:
+            file = self._files[family.kind]
+            for values, (suffix, bound, value) in family.samples(cumulative=False):
+                at = (family.name, suffix, values, bound)
+                key = self._keys.get(at)
+                if key is None:
+                    key = self._keys[at] = _key(family, *at)
+                file.write_value(key, float(value), 0.0)  # type: ignore[no-untyped-call]
+
+
+def _key(family: "Family[Any]", name: str, suffix: str, values: tuple[str, ...], bound: str | None) -> str:
+    labels, of = list(family.labels), list(values)
+    if bound is not None:
+        labels, of = [*labels, "le"], [*of, bound]
+    return mmap_key(name, name + suffix, labels, of, family.text)
+
+
+def _note_build(registry: CollectorRegistry) -> None:
+    """Says in a metric of value 1 what runs here."""
+    build = PrometheusGauge(
+        "hondo_build_info",
+        "What runs here; always 1.",
+        ("version", "onnxruntime"),
+        registry=registry,
+        multiprocess_mode="max",
+    )
+    build.labels(package_version("hondo"), onnxruntime.__version__).set(1)
 
 
 def of_workers(folder: Path) -> CollectorRegistry:

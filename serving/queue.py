@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from hondo.artifact import Tensors
+from serving import course
+from serving.course import Stage
 from serving.sizes import Sizes
 
 
@@ -28,7 +30,19 @@ Group = tuple[object, ...]
 class Job:
     """A request for the outputs of some rows."""
 
-    __slots__ = ("_parts", "arrived_s", "done", "feeds", "group", "outputs", "priority", "rows", "taken")
+    __slots__ = (
+        "_course",
+        "_parts",
+        "_waits_since_s",
+        "arrived_s",
+        "done",
+        "feeds",
+        "group",
+        "outputs",
+        "priority",
+        "rows",
+        "taken",
+    )
 
     def __init__(
         self,
@@ -48,6 +62,18 @@ class Job:
         # Rows that runs have taken; between 0 and `rows` only for a job larger than any run.
         self.taken = 0
         self._parts: list[tuple[int, Tensors]] = []
+        self._course = course.current()
+        # Since when the rows wait that have not run.
+        self._waits_since_s = self.arrived_s
+
+    def ran(self, began_s: float, ended_s: float) -> None:
+        """Notes that a run had rows of the job (time.monotonic)."""
+        if self._course is None:
+            return
+        if began_s > self._waits_since_s:
+            self._course.stages.append((Stage.QUEUE, self._waits_since_s, began_s))
+        self._course.stages.append((Stage.COMPUTE, began_s, ended_s))
+        self._waits_since_s = ended_s
 
     @property
     def row_numbers(self) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 import grpc.aio
@@ -9,12 +10,20 @@ from grpc import StatusCode
 
 from hondo import retry
 from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
+from serving import course
 
 _log = logging.getLogger(__name__)
 
 # The status text travels percent-encoded, up to three characters a byte, in an HTTP/2 header; peers refuse more than
 # 8 KiB of headers.
 _MAX_TEXT_BYTES: Final = 2000
+
+
+class StatusCodes(StrEnum):
+    """Whose words errors are told in."""
+
+    HONDO = "hondo"
+    TRITON = "triton"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +39,15 @@ class Refusal:
 
     @classmethod
     def of(cls, error: Exception, what: str) -> "Refusal":
-        """Gives what to tell of an error; one that nobody foresaw goes to the log and is told without details.
+        """Gives what to tell of an error, and notes its status as the request's.
+
+        One that nobody foresaw goes to the log and is told without details.
 
         Args:
             error: what was raised.
             what: what failed, for the log.
         """
+        course.refused(status_of(error))
         if not isinstance(error, HondoError):
             _log.error("%s failed", what, exc_info=error)
             return cls(StatusCode.INTERNAL, "internal error; the server's log says more")
@@ -44,11 +56,11 @@ class Refusal:
         return cls(status_of(error), _shortened(str(error)), retry_after_s, index)
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal) -> NoReturn:
-    """Ends a call with a refusal."""
+async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, *more: tuple[str, str]) -> NoReturn:
+    """Ends a call with a refusal, and more metadata."""
     after_s = refusal.retry_after_s
     metadata = () if after_s is None else retry.to_metadata(refusal.text, after_s)
-    await context.abort(refusal.code, refusal.text, metadata)
+    await context.abort(refusal.code, refusal.text, (*metadata, *more))
 
 
 def _shortened(text: str) -> str:

@@ -32,13 +32,13 @@ class Repository:
         self._upkeep = upkeep
         self._is_controlled = is_controlled
 
-    async def index(self, request: RepositoryIndexRequest) -> RepositoryIndexResponse:
+    async def repository_index(self, request: RepositoryIndexRequest) -> RepositoryIndexResponse:
         """Lists what is there."""
         _check_name(request.repository_name)
         entries = sorted(self._entries(), key=lambda entry: (entry.name, int(entry.version)))
         return RepositoryIndexResponse(models=[each for each in entries if each.state == _READY or not request.ready])
 
-    async def load(self, request: RepositoryModelLoadRequest) -> RepositoryModelLoadResponse:
+    async def repository_model_load(self, request: RepositoryModelLoadRequest) -> RepositoryModelLoadResponse:
         """Loads a model, or what has changed of it."""
         self._check(request.repository_name, request.model_name)
         if request.parameters:
@@ -52,7 +52,7 @@ class Repository:
             raise InvalidRequest(f"load failed for model {request.model_name!r}: {error}") from error
         return RepositoryModelLoadResponse()
 
-    async def unload(self, request: RepositoryModelUnloadRequest) -> RepositoryModelUnloadResponse:
+    async def repository_model_unload(self, request: RepositoryModelUnloadRequest) -> RepositoryModelUnloadResponse:
         """Unloads a model."""
         self._check(request.repository_name, request.model_name)
         self._upkeep.unload(request.model_name)

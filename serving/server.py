@@ -6,6 +6,7 @@ Calls that are on their way while it stops, gRPC may end itself (see `serving.su
 import asyncio
 import logging
 import sys
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Final
@@ -15,22 +16,29 @@ import grpc.aio
 
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
-from serving.calls import handler
+from serving.calls import as_it_is, handler
 from serving.catalog import Catalog
 from serving.cores import available
+from serving.course import Course
 from serving.detect import Bounds
 from serving.device import Device
 from serving.exposition import exposed
+from serving.extensions import Extensions
 from serving.inference import InferenceService
 from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
+from serving.refusal import StatusCodes
+from serving.regions import Regions
 from serving.repository import Repository
+from serving.sequences import Sequencing
 from serving.settings import Settings
 from serving.standing import Standing
 from serving.stock import Stock
+from serving.triton_words import TritonWords
 from serving.upkeep import Upkeep
 from serving.watchdog import Watchdog
+from serving.witness import Witness
 
 _log = logging.getLogger(__name__)
 
@@ -40,14 +48,36 @@ _INTAKES: Final = 4 if sys.platform == "linux" else 1
 # Where processes share a port, each asks its clients to connect again after so long (no call is lost by that): else all
 # connections would stay with those processes that were there when another one ended.
 _CONNECTION_AGE_MS: Final = 60_000
+# Clients that ask every second whether the connection lives are welcome, with and without calls; gRPC's own bound, five
+# minutes, cuts off those that ask more often.
+_PING_MS: Final = 500
+# How old the counts of workers may be that their supervisor tells.
+_SHARE_S: Final = 0.25
 
 
 class Server:
     """Serves a catalog from `start` until `stop`."""
 
     def __init__(
-        self, catalog: Catalog, stock: Stock, device: Device, settings: Settings, door: Door = OPEN_DOOR
+        self,
+        catalog: Catalog,
+        stock: Stock,
+        device: Device,
+        settings: Settings,
+        *,
+        door: Door = OPEN_DOOR,
+        tell: Sequence[Callable[[Course], None]] = (),
     ) -> None:
+        """Notes what to serve.
+
+        Args:
+            catalog: the models.
+            stock: the folder that they are from.
+            device: where they run.
+            settings: how to serve.
+            door: who may ask.
+            tell: whom to tell of each request that has ended, beside the metrics.
+        """
         self._catalog = catalog
         self._settings = settings
         self._door = door
@@ -59,8 +89,24 @@ class Server:
         ]
         self._watchdog = Watchdog() if settings.watchdog else None
         self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
-        self._metrics = Metrics()
+        self._metrics = Metrics(counts=settings.metrics)
+        self._witness = Witness([self._metrics.count, *tell] if settings.metrics else list(tell))
         self._upkeep = Upkeep(catalog, stock, device, settings, self._metrics)
+        self._sequencing = Sequencing(catalog, self._metrics)
+        self._refuse = TritonWords(catalog).refuse if settings.status_codes == StatusCodes.TRITON else as_it_is
+        regions = Regions(allowed=settings.shared_memory)
+        self._extensions = Extensions(
+            catalog, self._workers, metrics=self._metrics, regions=regions, sequencing=self._sequencing
+        )
+        self._inference = InferenceService(
+            catalog,
+            self._workers,
+            regions=regions,
+            sequencing=self._sequencing,
+            extensions=self._extensions.names,
+            refuse=self._refuse,
+        )
+        self._sharing: asyncio.TimerHandle | None = None
         self._open = ExitStack()
 
     async def start(self) -> int:
@@ -73,9 +119,11 @@ class Server:
             Unavailable: the port, or that of the metrics, cannot be had.
         """
         repository = Repository(self._catalog, self._upkeep, is_controlled=self._settings.model_control)
-        inference = InferenceService(self._catalog, self._workers, repository)
+        open_protocol = [self._inference, self._extensions, repository]
+        people = handler(HONDO, [self._people], self._witness)
+        inference = handler(INFERENCE, open_protocol, self._witness, self._refuse)
         for server in self._servers:
-            server.add_generic_rpc_handlers((handler(HONDO, self._people), handler(INFERENCE, inference)))
+            server.add_generic_rpc_handlers((people, inference))
         port = self._listen()
         if self._settings.worker is None:  # else the supervisor tells of them
             place = (self._settings.host, self._settings.metrics_port)
@@ -88,7 +136,13 @@ class Server:
         self._is_serving = True
         if self._watchdog:
             self._watchdog.start()
+        self._share()
         return port
+
+    def _share(self) -> None:
+        """Shows the counts to the supervisor now and again."""
+        self._metrics.share()
+        self._sharing = asyncio.get_running_loop().call_later(_SHARE_S, self._share)
 
     def _listen(self) -> int:
         host, port = self._settings.host, self._settings.port
@@ -109,8 +163,13 @@ class Server:
         self._upkeep.stop()
         await self._standing.stop()
         self._people.stop()
+        self._inference.stop()
         await asyncio.gather(*[server.stop(self._settings.drain_seconds) for server in self._servers])
+        if self._sharing:
+            self._sharing.cancel()
+        self._metrics.share()
         self._open.close()
+        await self._sequencing.close()
         await self._upkeep.close()
         self._workers.shutdown()
 
@@ -130,5 +189,7 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_send_message_length", settings.max_message_bytes),
         # Without `reserved`, a second server on the same port would take half of the connections unnoticed.
         ("grpc.so_reuseport", int(settings.worker is not None or _INTAKES > 1)),
+        ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
         *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.worker is not None else []),
     ]

@@ -111,9 +111,9 @@ def switch(text: str, *, default: bool = False) -> Any:
     return _made(default, About(kind=Kind.SWITCH, help=text))
 
 
-def text(default: str, explanation: str, choices: tuple[str, ...] = ()) -> Any:
+def text(default: str | None, explanation: str, choices: tuple[str, ...] = (), shown: str = "") -> Any:
     """Makes a field for a text, or for one of several."""
-    return _made(default, About(kind=Kind.TEXT, help=explanation, choices=choices))
+    return _made(default, About(kind=Kind.TEXT, help=explanation, choices=choices, shown=shown))
 
 
 def file(explanation: str) -> Any:

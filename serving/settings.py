@@ -12,7 +12,9 @@ from hondo.images import Limits
 from serving.access.settings import AccessSettings
 from serving.batcher import Queueing
 from serving.device import Device
+from serving.logs import LogFormat
 from serving.plan import Wishes
+from serving.refusal import StatusCodes
 from serving.setting import About, about, file, number, switch, text, versions, whole
 from serving.versions import Versions
 
@@ -50,6 +52,14 @@ class ModelSettings:
         least=0,
         is_above_least=True,
         shown="none",
+    )
+    max_sequences: int = whole(
+        1024,
+        "Sequences whose state is kept between requests; more are refused with RESOURCE_EXHAUSTED.",
+        least=1,
+    )
+    sequence_idle_seconds: float = number(
+        60.0, "A sequence that is asked nothing for so long is forgotten.", least=0, is_above_least=True
     )
     max_run_mb: int = whole(
         1024,
@@ -100,6 +110,28 @@ class Settings:
         "Port of the metrics, /metrics over HTTP for Prometheus; 0 takes a free one, which the log names.",
         least=0,
         most=65535,
+    )
+    metrics: bool = switch("Count requests, for Prometheus and for ModelStatistics.", default=True)
+    log_format: str = text(
+        LogFormat.HUMAN.value,
+        "Log lines for people, or a JSON object a line.",
+        choices=tuple(each.value for each in LogFormat),
+    )
+    log_requests: bool = switch("Log a line for each request: model, status, time, id.")
+    traces: str | None = text(
+        None,
+        "Send OpenTelemetry traces over gRPC (OTLP) to the collector at this URL, such as http://HOST:4317; needs "
+        "hondo[otel]. What is sampled, OTEL_TRACES_SAMPLER says.",
+        shown="none",
+    )
+    status_codes: str = text(
+        StatusCodes.HONDO.value,
+        "Whose codes and texts errors of the Open Inference Protocol have; Hondo's say more.",
+        choices=tuple(each.value for each in StatusCodes),
+    )
+    shared_memory: bool = switch(
+        "Let clients on this machine have tensors read from and written to POSIX shared memory: to any of it that this "
+        "process may use, so only where all who reach the port are trusted. Needs a single worker."
     )
     device: str = text(
         Device.AUTO.value,
@@ -165,6 +197,11 @@ class Settings:
             raise InvalidSettings(
                 "--model-control needs --workers 1: a request to load or unload reaches only the one worker that the "
                 "client is connected to. With several workers use --watch, which each of them follows"
+            )
+        if self.shared_memory and (self.workers > 1 or self.worker is not None):
+            raise InvalidSettings(
+                "--shared-memory needs --workers 1: a region is registered with only the one worker that the client is "
+                "connected to"
             )
 
     @classmethod

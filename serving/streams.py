@@ -11,6 +11,7 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 
 from hondo.errors import Unavailable
+from serving import course
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
@@ -108,7 +109,11 @@ class _Stream(Generic[Request, Response]):
         async for request in self._requests:
             rows = min(_ROOM_ROWS, max(self._rows_of(request), request.ByteSize() // _ROW_BYTES))
             await self._take_room(rows)
-            self._asked.put_nowait((asyncio.ensure_future(self._answer(request)), rows))
+            self._asked.put_nowait((asyncio.ensure_future(self._watched(request)), rows))
+
+    async def _watched(self, request: Request) -> Response:
+        with course.part(request):
+            return await self._answer(request)
 
     async def _take_room(self, rows: int) -> None:
         while self._free_rows < rows:

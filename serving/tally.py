@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from serving.counts import Counter, Family, Gauge, Histogram
 
 
 class Outcome(StrEnum):
@@ -17,6 +18,39 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class _Nothing:
+    """Stands for any metric where nothing is counted."""
+
+    def inc(self, _amount: float = 1) -> None:
+        """Counts nothing."""
+
+    def set(self, _value: float) -> None:
+        """Notes nothing."""
+
+    def observe(self, _amount: float) -> None:
+        """Observes nothing."""
+
+
+class _NoRuns(dict[int, Any]):
+    """Gives what counts nothing, whatever the rows."""
+
+    def __missing__(self, rows: int) -> Any:
+        return _NOTHING
+
+
+class RunsByRows(dict[int, Histogram]):
+    """What is counted for each number of rows of a run, made when it is first wanted."""
+
+    def __init__(self, of_all: Family[Histogram], labels: tuple[str, ...]) -> None:
+        super().__init__()
+        self._of_all = of_all
+        self._labels = labels
+
+    def __missing__(self, rows: int) -> Histogram:
+        self[rows] = made = self._of_all[*self._labels, str(rows)]
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Tally:
     """The counts of one graph; safe to count on from any thread."""
@@ -26,8 +60,9 @@ class Tally:
     queue_rows: Gauge
     # Rows a run, padding left out.
     batch_rows: Histogram
-    # How long a run took.
+    # How long a run took; the same by its rows.
     run_seconds: Histogram
+    run_seconds_by_rows: Mapping[int, Histogram]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +83,24 @@ class DecodeTally:
     # Tokens that were read and written.
     read_tokens: Counter
     written_tokens: Counter
+
+
+_NOTHING: Final[Any] = _Nothing()
+NO_TALLY: Final = Tally(
+    requests=dict.fromkeys(Outcome, _NOTHING),
+    queue_rows=_NOTHING,
+    batch_rows=_NOTHING,
+    run_seconds=_NOTHING,
+    run_seconds_by_rows=_NoRuns(),
+)
+NO_DECODE_TALLY: Final = DecodeTally(
+    requests=dict.fromkeys(Outcome, _NOTHING),
+    queue_rows=_NOTHING,
+    running_rows=_NOTHING,
+    step_rows=_NOTHING,
+    step_seconds=_NOTHING,
+    read_rows=_NOTHING,
+    read_seconds=_NOTHING,
+    read_tokens=_NOTHING,
+    written_tokens=_NOTHING,
+)

@@ -3,8 +3,9 @@
 import math
 import struct
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, Protocol
 
 import numpy as np
 from google.protobuf.message import Message
@@ -17,6 +18,21 @@ from serving.datatypes import BYTES, Datatype
 from serving.session import Signature, in_words
 
 InferInput = ModelInferRequest.InferInputTensor
+
+
+class Source(Protocol):
+    """Where raw contents lie."""
+
+    def read(self) -> bytes:
+        """Gives them."""
+
+
+class Target(Protocol):
+    """Where raw contents go."""
+
+    def write(self, data: bytes) -> None:
+        """Puts them there."""
+
 
 # No message carries more than 2 GiB. Empty tensors are held to it too, side by side, or a few bytes could claim a shape
 # that numpy cannot make and that a graph, summing along the empty side, fills with memory.
@@ -34,23 +50,29 @@ class Reader:
         symbols = Counter(side for signature in signatures for side in signature.shape if isinstance(side, str))
         self._has_ties = any(count > 1 for count in symbols.values())
 
-    def read(self, request: ModelInferRequest) -> Tensors:
+    def read(self, request: ModelInferRequest, lent: Mapping[int, Source] = MappingProxyType({})) -> Tensors:
         """Gives the request's tensors as arrays, by name.
+
+        Args:
+            request: what came.
+            lent: by the input's place in the request, what reads the raw contents that lie elsewhere.
 
         Raises:
             InvalidRequest: a name, datatype, shape or content does not fit the signatures; the text names the field.
         """
         raw = request.raw_input_contents
         inputs = request.inputs
-        if raw and len(raw) != len(inputs):
-            raise InvalidRequest(f"raw_input_contents has {len(raw)} entries for {len(inputs)} inputs")
+        if raw and len(raw) != len(inputs) - len(lent):
+            raise InvalidRequest(f"raw_input_contents has {len(raw)} entries for {len(inputs) - len(lent)} inputs")
+        came = iter(raw)
         arrays: Tensors = {}
         for index, tensor in enumerate(inputs):
             name = tensor.name
             if name not in self._expected or name in arrays:
                 raise InvalidRequest(f"{_field(index, tensor)}: {self._why_unexpected(name)}")
             try:
-                arrays[name] = _read(tensor, *self._expected[name], raw[index] if raw else None)
+                contents = lent[index].read() if index in lent else next(came, None)
+                arrays[name] = _read(tensor, *self._expected[name], contents)
             except InvalidRequest as error:
                 raise InvalidRequest(f"{_field(index, tensor)}: {error}") from error
         if len(arrays) < len(self._expected):
@@ -85,7 +107,12 @@ def wanted_outputs(request: ModelInferRequest, signatures: Sequence[Signature]) 
 
 
 def write_outputs(
-    response: ModelInferResponse, arrays: Tensors, signatures: Sequence[Signature], *, typed: bool
+    response: ModelInferResponse,
+    arrays: Tensors,
+    signatures: Sequence[Signature],
+    *,
+    typed: bool,
+    lent: Mapping[str, Target] = MappingProxyType({}),
 ) -> None:
     """Adds arrays to a response, in their order.
 
@@ -94,13 +121,18 @@ def write_outputs(
         arrays: by output name.
         signatures: the graph's outputs.
         typed: use typed contents, if all the arrays' datatypes have such.
+        lent: by name, what writes the raw contents that go elsewhere; the response has empty ones for them.
     """
     datatypes = {signature.name: signature.datatype for signature in signatures}
     typed = typed and all(datatypes[name].contents for name in arrays)
     for name, array in arrays.items():
         datatype = datatypes[name]
         output = response.outputs.add(name=name, datatype=datatype.name, shape=array.shape)
-        if typed:
+        if name in lent:
+            lent[name].write(pack(array, datatype))
+            if not typed:
+                response.raw_output_contents.append(b"")
+        elif typed:
             _contents(output.contents, datatype).extend(_elements(array, datatype))
         else:
             response.raw_output_contents.append(pack(array, datatype))

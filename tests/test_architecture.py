@@ -34,6 +34,7 @@ MAY_IMPORT: Final = {
 MAY_ALSO_IMPORT: Final = {
     "protos/generate.py": {"grpc_tools"},
     "serving/bench/plot.py": {"matplotlib"},
+    "serving/traces.py": {"opentelemetry"},
     "training/bsds/plot.py": {"matplotlib"},
     "training/captions/measures.py": {"pycocoevalcap"},
     **{f"training/report/{noun}.py": {"matplotlib"} for noun in ("columns", "confusion", "curves", "mosaic", "theme")},

@@ -24,6 +24,8 @@ def test_the_table_is_as_documented() -> None:
     """Each status says what the protocol's documentation promises."""
     documented = {
         errors.InvalidRequest: StatusCode.INVALID_ARGUMENT,
+        errors.AlreadyExists: StatusCode.ALREADY_EXISTS,
+        errors.NotSupported: StatusCode.UNIMPLEMENTED,
         errors.ModelNotFound: StatusCode.NOT_FOUND,
         errors.WrongTask: StatusCode.FAILED_PRECONDITION,
         errors.ResourceExhausted: StatusCode.RESOURCE_EXHAUSTED,

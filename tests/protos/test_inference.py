@@ -67,6 +67,7 @@ FIELDS: Final = {
         4: ("parameters", "map string InferParameter"),
         5: ("contents", "InferTensorContents"),
     },
+    "ModelStreamInferResponse": {1: ("error_message", "string"), 2: ("infer_response", "ModelInferResponse")},
     "InferParameter": {
         1: ("bool_param", "bool"),
         2: ("int64_param", "int64"),
@@ -113,8 +114,11 @@ FIELDS: Final = {
 }
 
 METHODS: Final = {
-    *("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer"),
+    *("ServerLive", "ServerReady", "ModelReady", "ServerMetadata", "ModelMetadata", "ModelInfer", "ModelStreamInfer"),
     *("RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"),
+    *("ModelConfig", "ModelStatistics", "TraceSetting", "LogSettings"),
+    *(f"SystemSharedMemory{what}" for what in ("Status", "Register", "Unregister")),
+    *(f"CudaSharedMemory{what}" for what in ("Status", "Register", "Unregister")),
 }
 
 _TYPES: Final = {
@@ -157,5 +161,6 @@ def test_service_is_the_protocols() -> None:
     assert INFERENCE.full_name == "inference.GRPCInferenceService"
     assert {method.name for method in INFERENCE.methods} == METHODS
     for method in INFERENCE.methods:
-        assert method.input_type.name == f"{method.name}Request"
+        assert method.input_type.name == f"{method.name.replace('Stream', '')}Request"
+        assert method.client_streaming == method.server_streaming == ("Stream" in method.name)
         assert method.output_type.name == f"{method.name}Response"

@@ -10,6 +10,7 @@ from protos.hondo_pb2 import ClassifyRequest, GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferRequest, ModelMetadataRequest
 from protos.rpc import HONDO, INFERENCE, replies_async
 from serving import calls
+from serving.witness import Witness
 from tests.serving.asking import PATIENCE_S, call_of, infer, raw, refusal
 from tests.serving.process import Process
 
@@ -36,7 +37,7 @@ def test_malformed_message_is_refused(channel: grpc.Channel, method: MethodDescr
 
 
 @pytest.mark.parametrize(
-    "method", ["/hondo.v1.Hondo/Nothing", "/inference.GRPCInferenceService/ModelStreamInfer", "/a/b"]
+    "method", ["/hondo.v1.Hondo/Nothing", "/inference.GRPCInferenceService/RepositoryNothing", "/a/b"]
 )
 def test_unknown_method_is_unimplemented(channel: grpc.Channel, method: str) -> None:
     """A method that is not there is UNIMPLEMENTED."""
@@ -123,7 +124,7 @@ async def test_reader_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(calls, "_PATIENCE_S", 0.2)
     service = _Endless()
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((calls.handler(HONDO, service),))
+    server.add_generic_rpc_handlers((calls.handler(HONDO, [service], Witness([])),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:

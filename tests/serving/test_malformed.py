@@ -38,6 +38,7 @@ PROPER: Final = {
     grpc.StatusCode.INVALID_ARGUMENT,
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.UNIMPLEMENTED,  # shared memory, of a server that uses none
 }
 METHODS: Final = [*HONDO.methods, *INFERENCE.methods]
 

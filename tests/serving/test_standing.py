@@ -78,6 +78,18 @@ def test_reflection_alone_suffices_to_call(channel: grpc.Channel) -> None:
     assert answer["model"]["manifest"]["classification"]["labels"] == list(LABELS)
 
 
+def test_reflection_suffices_where_messages_lie_in_several_files(channel: grpc.Channel) -> None:
+    """What a method's messages are made of is found by reflection, whichever file defines it."""
+    pool = DescriptorPool(ProtoReflectionDescriptorDatabase(channel))
+    method = pool.FindServiceByName(INFERENCE.full_name).FindMethodByName("ModelConfig")
+    request, response = GetMessageClass(method.input_type), GetMessageClass(method.output_type)
+    call: grpc.UnaryUnaryMultiCallable[Message, Message] = channel.unary_unary(
+        f"/{INFERENCE.full_name}/ModelConfig", lambda message: message.SerializeToString(), response.FromString
+    )
+    answer = json_format.MessageToDict(call(request(name="side"), timeout=PATIENCE_S))
+    assert answer["config"]["input"] == [{"name": "image", "dataType": "TYPE_UINT8", "dims": ["8", "8", "1"]}]
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES | {"inference.ModelInferRequest", "hondo.v1.Manifest"}))
 def test_reflection_describes_each_symbol(channel: grpc.Channel, name: str) -> None:
     """Every service that is listed, and every message, can be described."""

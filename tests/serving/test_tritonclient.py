@@ -1,12 +1,6 @@
 """The unmodified tritonclient package, in a virtual environment and a process of its own, against the real server."""
 
-import fcntl
-import hashlib
 import json
-import shutil
-import subprocess
-import sys
-import tomllib
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -16,59 +10,25 @@ import pytest
 from PIL import Image
 
 from hondo import artifact
+from protos import inference_pb2, model_config_pb2, triton_pb2
 from protos.generate import ROOT
-from protos.inference_pb2 import DESCRIPTOR
 from protos.pool import POOL
 from tests.serving import artifacts
+from tests.serving.environment import run
 from tests.serving.process import Process, serving
 
 # The first run installs.
 pytestmark = pytest.mark.timeout(900)
 
-REQUIREMENT: Final = "tritonclient[grpc]==2.73.0"
-SCRIPTS: Final = Path(__file__).parent / "triton"
 LENET5: Final = ROOT / "models" / "lenet5" / "1"
-
-
-@pytest.fixture(scope="module")
-def python() -> Path:
-    """The interpreter of a virtual environment with tritonclient and Hondo's client, made once and kept in .cache/."""
-    needs = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
-    key = hashlib.sha256(repr([REQUIREMENT, needs, sys.version, str(ROOT)]).encode()).hexdigest()[:12]
-    folder = ROOT / ".cache" / f"tritonclient-{key}"
-    folder.parent.mkdir(exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another run of the tests may be at it
-        if not (folder / "complete").exists():
-            _install(folder)
-    return folder / "bin" / "python"
-
-
-def _install(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    installed = subprocess.run([*pip, REQUIREMENT, "-e", str(ROOT)], capture_output=True, text=True, check=False)
-    if installed.returncode != 0:
-        pytest.skip(f"{REQUIREMENT} cannot be installed here: {installed.stderr.strip().splitlines()[-1]}")
-    (folder / "complete").touch()
-
-
-def run(python: Path, script: str, *arguments: str | Path) -> str:
-    """Runs a script in tritonclient's environment; gives what it prints."""
-    command = [python, "-P", "-W", "error", SCRIPTS / script, *arguments]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
 
 Facts = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def facts(python: Path, server: Process) -> Facts:
+def facts(server: Process) -> Facts:
     """What tritonclient found out about `server`."""
-    found: Facts = json.loads(run(python, "facts.py", server.address))
+    found: Facts = json.loads(run("facts.py", server.address))
     return found
 
 
@@ -81,7 +41,8 @@ def test_server_and_models_are_ready(facts: Facts) -> None:
 
 def test_metadata_are_understood(facts: Facts) -> None:
     """The package reads who the server is, and each model's versions and tensors."""
-    server = {"name": "hondo", "version": version("hondo"), "extensions": ["model_repository"]}
+    extensions = ["model_repository", "model_configuration", "schedule_policy", "sequence", "statistics"]
+    server = {"name": "hondo", "version": version("hondo"), "extensions": extensions}
     assert facts["standing"]["server"] == server
     assert facts["standing"]["side"] == {
         "name": "side",
@@ -150,10 +111,9 @@ def messages(names: list[str]) -> list[str]:
     return [f"inference.{name}" for name in (*names, *nested)]
 
 
-@pytest.mark.parametrize("message", messages(list(DESCRIPTOR.message_types_by_name)))
-def test_fields_are_those_that_tritonclient_has_compiled_in(facts: Facts, message: str) -> None:
-    """Each message has tritonclient's own fields: numbers, names, types, labels."""
-    ours = {
+def fields(message: str) -> dict[str, list[object]]:
+    """Gives number, name, type and label of each of a message's fields."""
+    return {
         str(field.number): [
             field.name,
             field.type,
@@ -162,46 +122,73 @@ def test_fields_are_those_that_tritonclient_has_compiled_in(facts: Facts, messag
         ]
         for field in POOL.FindMessageTypeByName(message).fields
     }
-    assert ours == facts["fields"][message]
+
+
+PROTOCOL: Final = [*inference_pb2.DESCRIPTOR.message_types_by_name, *triton_pb2.DESCRIPTOR.message_types_by_name]
+
+
+@pytest.mark.parametrize("message", messages(PROTOCOL))
+def test_fields_are_those_that_tritonclient_has_compiled_in(facts: Facts, message: str) -> None:
+    """Each message has tritonclient's own fields: numbers, names, types, labels."""
+    assert fields(message) == facts["fields"][message]
+
+
+@pytest.mark.parametrize("message", messages(list(model_config_pb2.DESCRIPTOR.message_types_by_name)))
+def test_configuration_has_tritonclients_fields(facts: Facts, message: str) -> None:
+    """What there is of Triton's configuration is as tritonclient has it; what has no meaning here is left out."""
+    assert fields(message).items() <= facts["fields"][message].items()
+
+
+def test_datatypes_have_tritonclients_numbers(facts: Facts) -> None:
+    """The datatypes of a configuration have the numbers that tritonclient knows."""
+    assert dict(model_config_pb2.DataType.items()) == facts["datatypes"]
+
+
+def test_every_method_of_tritonclients_is_there(facts: Facts) -> None:
+    """Each method of the service that tritonclient may call is there, and no other."""
+    ours = {method.name for method in inference_pb2.DESCRIPTOR.services_by_name["GRPCInferenceService"].methods}
+    theirs = set(facts["methods"])
+    assert ours <= theirs
+    assert theirs - ours == set()
 
 
 @pytest.mark.parametrize("first", ["hondo", "tritonclient"])
-def test_clients_work_side_by_side(python: Path, server: Process, tmp_path: Path, first: str) -> None:
+def test_clients_work_side_by_side(server: Process, tmp_path: Path, first: str) -> None:
     """Hondo's client and tritonclient are imported into one process, in either order, and both get answers."""
     picture = tmp_path / "left.png"
     Image.fromarray(artifacts.bright("left")).save(picture)
-    assert run(python, "together.py", first, server.address, picture) == "left [[1, 2, 3]]"
+    assert run("together.py", first, server.address, picture) == "left [[1, 2, 3]]"
 
 
-def check_golden(python: Path, address: str, place: Path, into: Path) -> None:
+def check_golden(address: str, place: Path, into: Path) -> None:
     """Holds that a model answers its golden inputs, asked through tritonclient, as the artifact promises."""
     read = artifact.read(place)
     _, promised = read.golden("model")
-    run(python, "golden.py", address, read.manifest.name, place / artifact.GOLDEN, into)
+    run("golden.py", address, read.manifest.name, place / artifact.GOLDEN, into)
     with np.load(into) as answered:
         assert sorted(answered.files) == sorted(promised)
         for name, expected in promised.items():
             assert np.allclose(answered[name], expected, atol=1e-5)
 
 
-def test_classifier_answers_as_promised(python: Path, server: Process, models_dir: Path, tmp_path: Path) -> None:
+def test_classifier_answers_as_promised(server: Process, models_dir: Path, tmp_path: Path) -> None:
     """A classifier's golden samples are answered through tritonclient."""
-    check_golden(python, server.address, models_dir / "side" / "2", tmp_path / "out.npz")
+    check_golden(server.address, models_dir / "side" / "2", tmp_path / "out.npz")
 
 
 @pytest.mark.skipif(not LENET5.exists(), reason="models/lenet5/1 is not there")
-def test_released_model_answers_as_promised(python: Path, tmp_path: Path) -> None:
+def test_released_model_answers_as_promised(tmp_path: Path) -> None:
     """The released LeNet-5 answers its golden samples through tritonclient."""
     with serving(LENET5.parent.parent, tmp_path / "log") as process:
-        check_golden(python, process.address, LENET5, tmp_path / "out.npz")
+        check_golden(process.address, LENET5, tmp_path / "out.npz")
 
 
-def test_repository_is_listed_and_controlled(python: Path, tmp_path: Path) -> None:
+def test_repository_is_listed_and_controlled(tmp_path: Path) -> None:
     """The package lists the models, unloads and loads one, and is told what is refused in its own errors."""
     for number in (1, 2):
         artifacts.write_classifier(tmp_path / "models", version=number)
     with serving(tmp_path / "models", tmp_path / "log", "--model-control") as process:
-        facts = json.loads(run(python, "repository.py", process.address))
+        facts = json.loads(run("repository.py", process.address))
     assert facts["at the start"] == [
         {"name": "side", "version": "1", "state": "UNAVAILABLE", "reason": "the setting `versions` is newest"},
         {"name": "side", "version": "2", "state": "READY"},

@@ -174,12 +174,12 @@ async def test_cancelled_beam_frees_all_of_its_slots(graphs: Graphs) -> None:
     async with looping(graphs, (1, 2, 4), tally=tally) as loop:
         for seed in range(6):
             stream = loop.begin(endless(captioners.picture(seed), 4))
-            await until(lambda: tally.running_rows._value.get() == 4)
+            await until(lambda: tally.running_rows.value == 4)
             loop.leave(stream)
         found = await pieces(loop, beam_job(captioners.picture(3), 4))
         assert as_told(found[0]) == captioners.beam(captioners.picture(3), 4)[0]
-        await until(lambda: tally.running_rows._value.get() == 0)
-    assert tally.requests[Outcome.CANCELLED]._value.get() == 6
+        await until(lambda: tally.running_rows.value == 0)
+    assert tally.requests[Outcome.CANCELLED].value == 6
     with pytest.raises(Unavailable, match="its reader has left"):
         await stream.take()
 

@@ -11,9 +11,10 @@ import ml_dtypes
 import numpy as np
 import tritonclient.grpc as triton
 import tritonclient.grpc.aio as triton_aio
-from tritonclient.grpc import service_pb2
+from tritonclient.grpc import model_config_pb2, service_pb2
 
 Facts = dict[str, Any]
+SERVICE = "GRPCInferenceService"
 
 # Each datatype with its numpy type.
 NUMPY = {
@@ -137,8 +138,9 @@ def fields() -> Facts:
         for nested in message.nested_types:
             add(nested)
 
-    for message in service_pb2.DESCRIPTOR.message_types_by_name.values():
-        add(message)
+    for file in (service_pb2.DESCRIPTOR, model_config_pb2.DESCRIPTOR):
+        for message in file.message_types_by_name.values():
+            add(message)
     return found
 
 
@@ -151,6 +153,8 @@ def main(address: str) -> None:
             "refusals": refusals(client),
             "asyncio": asyncio.run(from_asyncio(address)),
             "fields": fields(),
+            "datatypes": dict(model_config_pb2.DataType.items()),
+            "methods": [method.name for method in service_pb2.DESCRIPTOR.services_by_name[SERVICE].methods],
         }
     json.dump(facts, sys.stdout)
 
