@@ -7,12 +7,13 @@ SERVE := $(shell test -e /proc/driver/nvidia/version -o -n "$$(command -v nvidia
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt -e
 STATED := pyproject.toml requirements/constraints.txt Makefile
 
-.PHONY: help demo tour test lint clean
+.PHONY: help demo tour test swaps lint clean
 
 help:
 	@echo "make demo   serve the released models and ask them (installs serving only)"
 	@echo "make tour   train, export, serve and ask a small model (installs everything)"
 	@echo "make test   all that CI runs: lint, types, tests (installs everything)"
+	@echo "make swaps  1,000 hot swaps under load, some minutes (installs everything)"
 	@echo "make clean  remove the virtual environment and caches"
 
 demo: $(VENV)/.$(SERVE)
@@ -23,6 +24,9 @@ tour: $(VENV)/.dev
 
 test: lint
 	$(BIN)/python -m pytest
+
+swaps: $(VENV)/.dev
+	HONDO_SWAPS=1000 $(BIN)/python -m pytest -s tests/serving/test_swaps.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
