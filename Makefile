@@ -10,6 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c r
 STATED := pyproject.toml requirements/constraints.txt Makefile
 
 .PHONY: help demo tour test lint lock sbom audit clean
+.PHONY: help demo tour test swaps lint clean
 
 help:
 	@echo "make demo   serve the released models and ask them (installs serving only)"
@@ -18,6 +19,7 @@ help:
 	@echo "make lock   lock what each installation takes, with hashes, into requirements/*.lock"
 	@echo "make sbom   list what a server is made of, as CycloneDX, in runs/sbom"
 	@echo "make audit  look the locked versions up among known vulnerabilities (asks a service on the internet)"
+	@echo "make swaps  1,000 hot swaps under load, some minutes (installs everything)"
 	@echo "make clean  remove the virtual environment and caches"
 
 demo: $(VENV)/.$(SERVE)
@@ -28,6 +30,9 @@ tour: $(VENV)/.dev
 
 test: lint
 	$(BIN)/python -m pytest
+
+swaps: $(VENV)/.dev
+	HONDO_SWAPS=1000 $(BIN)/python -m pytest -s tests/serving/test_swaps.py
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -20,6 +20,7 @@ _PHOTOS: Final = "efficientnet-lite0"
 _QUESTIONS: Final = "textcnn-trec"
 _QUESTION: Final = "Who wrote War and Peace?"
 _EDGES: Final = "hed-lite"
+_CAPTIONS: Final = "captioner"
 _WRITER: Final = "shakespeare"
 _PROMPT: Final = "ROMEO:"
 _CHARACTERS: Final = 240
@@ -52,6 +53,7 @@ def demo(*, models: Path, into: Path) -> None:
         show_digits(server, digits, _DIGITS)
         with Client(server) as client:
             _show_photos(client, photos)
+            _show_caption(client, photos[0])
             _show_question(client)
             _show_edges(client, photos[0], into / f"{photos[0].stem}-edges.png")
             _show_writing(client)
@@ -65,6 +67,13 @@ def _samples(models: Path, name: str) -> list[Path]:
 def _show_photos(client: Client, photos: Sequence[Path]) -> None:
     for path, result in zip(photos, client.classify(photos, model=_PHOTOS, top_k=3).results, strict=True):
         click.echo(f"\n$ hondo classify --model {_PHOTOS} {path}\n  {shown_labels(result.labels)}")
+
+
+def _show_caption(client: Client, photo: Path) -> None:
+    click.echo(f"\n$ hondo caption {photo}\n  ", nl=False)
+    for told in client.caption(photo, model=_CAPTIONS):
+        click.echo("".join(f"{word.text} " for word in told.words), nl=False)
+    click.echo()
 
 
 def _show_question(client: Client) -> None:

@@ -49,6 +49,8 @@ class Upkeep:
         self._leaving: dict[Model, asyncio.Task[None]] = {}
         self._side_by_side = asyncio.Semaphore(_SIDE_BY_SIDE)
         self._watching: asyncio.Task[None] | None = None
+        # What is wrong with the folder, as the log has it.
+        self._trouble = ""
 
     def start(self) -> None:
         """Opens what was loaded, and keeps up with the folder if that is wished."""
@@ -112,7 +114,7 @@ class Upkeep:
             try:
                 await self._look_again()
             except OSError as error:
-                _log.warning("%s cannot be read, all stays as it is: %s", self._stock.folder, error)
+                self._warn(f"cannot be read: {error}.")
             except Exception:  # noqa: BLE001  whatever it is, the next look may succeed
                 _log.exception("looking at %s failed", self._stock.folder)
 
@@ -121,10 +123,17 @@ class Upkeep:
         steady = {key for key in {*now, *self._seen, *self._keys()} if now.get(key) == self._seen.get(key)}
         self._seen = now
         if not now and self._keys():
-            _log.warning("%s is empty: a volume that is gone? All stays as it is", self._stock.folder)
+            self._warn("is empty: a volume that is gone?")
             return
+        self._trouble = ""
         for name in self._accept(now, steady):
             self._settle(name)
+
+    def _warn(self, trouble: str) -> None:
+        """Says what is wrong with the folder, once for as long as it is."""
+        if trouble != self._trouble:
+            _log.warning("%s %s All stays as it is", self._stock.folder, trouble)
+        self._trouble = trouble
 
     def _places(self) -> list[Place]:
         return look(self._stock.folder)
@@ -174,6 +183,9 @@ class Upkeep:
                 self._swap(model, time.monotonic() - started_s)
         except HondoError as error:
             self._refuse(place, str(error))
+        except Exception:  # noqa: BLE001  whatever it is, it concerns this version alone
+            _log.exception("taking in %s failed", place.path)
+            self._refuse(place, "internal error; the server's log says more")
         finally:
             del self._loading[key_of(place)]
         self._settle(place.name)

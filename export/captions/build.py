@@ -88,6 +88,7 @@ def task_of(run: CaptionRun) -> Captioning:
         start=START,
         unknown=UNKNOWN,
         max_words=recipe.max_words,
+        length_penalty=recipe.length_penalty,
         grid_height=sides[0],
         grid_width=sides[1],
     )

@@ -64,6 +64,7 @@ def _read(run: CaptionRun, pictures: Captioned) -> Tensor:
 
 
 def _said(run: CaptionRun, maps_1PC: Tensor, width: int) -> list[str]:
-    tokens = beam(run.net, maps_1PC, width, run.facts.recipe.max_words)[0].tolist()
+    recipe = run.facts.recipe
+    tokens = beam(run.net, maps_1PC, width, recipe.max_words, recipe.length_penalty)[0].tolist()
     ended = tokens.index(END) if END in tokens else len(tokens)
     return [run.facts.vocabulary[token] for token in tokens[:ended]]

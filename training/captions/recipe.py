@@ -55,6 +55,9 @@ class CaptionRecipe:
     min_count: Count = 4
     # Words beyond them are cut off, and no caption that is made is longer.
     max_words: Count = 20
+    # In use, captions of a beam are compared by their log-probabilities divided by the count of their words and end to
+    # this power: the higher, the longer (Wu et al., "Google's neural machine translation system", 2016, 7, simplified).
+    length_penalty: Annotated[float, Field(ge=0)] = 1
 
     epochs: Count
     # Pictures a step, each with all its captions, over all devices together.
