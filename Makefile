@@ -9,8 +9,7 @@ SERVE := $(shell test -e /proc/driver/nvidia/version -o -n "$$(command -v nvidia
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt -e
 STATED := pyproject.toml requirements/constraints.txt Makefile
 
-.PHONY: help demo tour test lint lock sbom audit clean
-.PHONY: help demo tour test swaps lint clean
+.PHONY: help demo tour test swaps lint lock sbom audit clean
 
 help:
 	@echo "make demo   serve the released models and ask them (installs serving only)"
