@@ -35,7 +35,7 @@ from tests.serving.asking import PATIENCE_S, ask, infer, raw, refusal
 from tests.serving.health import check, watch
 from tests.serving.process import Process, serving
 from tests.serving.requests import PICTURES
-from tests.serving.swaps import LOOKS, classify, newest, publish, remove, rename, wait_until
+from tests.serving.swaps import LOAD_S, LOOKS, classify, newest, publish, remove, rename, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -354,7 +354,7 @@ def test_text_in_flight_ends_on_its_version(shared: Path, server: Process, chann
         20_000,
     )  # more than is written ahead of its reader
     request = GenerateRequest(prompt="a", max_characters=count, seed=5, stream_interval_ms=0)
-    stream = call(request, timeout=PATIENCE_S)
+    stream = call(request, timeout=LOAD_S)
     first = next(stream)
     writers.write_writer(shared / ".aside", version=2).rename(shared / "writer" / "2")
     wait_until(lambda: newest(channel, "writer") == 2)
