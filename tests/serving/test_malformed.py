@@ -39,6 +39,7 @@ PROPER: Final = {
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.UNIMPLEMENTED,  # shared memory, of a server that uses none
+    grpc.StatusCode.PERMISSION_DENIED,  # loading and unloading, of a server that lets nobody
 }
 METHODS: Final = [*HONDO.methods, *INFERENCE.methods]
 
