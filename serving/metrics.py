@@ -6,6 +6,7 @@ falls.
 """
 
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -50,6 +51,10 @@ _STAGE_TEXTS: Final = {
     Stage.COMPUTE: "How long the runs took that a request was part of.",
     Stage.ENCODE: "How long a request's answer was written.",
 }
+
+
+# Method, model, version and status of a request; how long it took, and its first message; its stages.
+_Ended = tuple[tuple[str, str, str, StatusCode], float, float | None, list[tuple[Stage, float, float]]]
 
 
 class Metrics(Collector):
@@ -116,6 +121,9 @@ class Metrics(Collector):
             multiprocess_mode="max",
         )
         self._last_s: dict[tuple[str, str], float] = {}
+        # Requests that have ended and are not counted yet.
+        self._ended: list[_Ended] = []
+        self._folding = threading.Lock()
         self._shared = _Shared(Path(os.environ[FOLDER])) if FOLDER in os.environ else None
         self.registry.register(self)
         _note_build(self.registry)
@@ -129,28 +137,53 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Gives prometheus_client what is counted."""
+        self.fold()
         for family in self._families:
             yield family.collect()
 
     def count(self, course: Course) -> None:
-        """Counts a request that has ended; on the event loop alone."""
-        model = (course.model, course.version)
-        by_status = (course.method, course.model, course.version, course.code.name)
-        self._calls[by_status].value += 1
-        self._call_seconds[by_status].observe(course.ended_s - course.began_s)
-        if course.first_message_s is not None:
-            self._first_message[course.method, *model].observe(course.first_message_s - course.began_s)
-        if course.stages:
-            for stage, took_s in _spent(course).items():
-                self._stages[stage][model].observe(took_s)
-            if course.code is StatusCode.OK and course.ended_s - self._last_s.get(model, 0.0) > _LAST_S:
-                self._last_s[model] = course.ended_s
-                self._last_answer.labels(*model).set(time.time())
+        """Counts a request that has ended: notes it, for `fold` to count many in a row."""
+        took_s = course.ended_s - course.began_s
+        first_s = None if course.first_message_s is None else course.first_message_s - course.began_s
+        of = (course.method, course.model, course.version, course.code)
+        self._ended.append((of, took_s, first_s, course.stages))
+
+    def fold(self) -> None:
+        """Counts what has ended since the last time; on any thread."""
+        with self._folding:
+            count = len(self._ended)
+            ended = self._ended[:count]
+            del self._ended[:count]  # what ends meanwhile is behind these
+            for each in ended:
+                self._count(*each)
+            for family in self._families:
+                family.fold()
+
+    def _count(
+        self,
+        of: tuple[str, str, str, StatusCode],
+        took_s: float,
+        first_s: float | None,
+        stages: list[tuple[Stage, float, float]],
+    ) -> None:
+        method, name, version, code = of
+        model, by_status = (name, version), (method, name, version, code.name)
+        self._calls[by_status].inc()
+        self._call_seconds[by_status].observe(took_s)
+        if first_s is not None:
+            self._first_message[method, name, version].observe(first_s)
+        for stage, spent_s in _spent(stages).items():
+            self._stages[stage][model].observe(spent_s)
+        if stages and code is StatusCode.OK:
+            # The last that was done for it; the clocks' distance is that of now.
+            answered_s = max(ended_s for _, _, ended_s in stages) + time.time() - time.monotonic()
+            if answered_s - self._last_s.get(model, 0.0) > _LAST_S:
+                self._last_s[model] = answered_s
+                self._last_answer.labels(*model).set(answered_s)
 
     def share(self) -> None:
         """Adds up what was observed, and shows it to the supervisor where there is one; on the event loop alone."""
-        for family in self._families:
-            family.fold()
+        self.fold()
         if self._shared is not None:
             self._shared.write(self._families)
 
@@ -199,10 +232,10 @@ class Metrics(Collector):
             self._last_answer.remove(model, str(version))
 
 
-def _spent(course: Course) -> dict[Stage, float]:
+def _spent(stages: list[tuple[Stage, float, float]]) -> dict[Stage, float]:
     """Gives how long each stage took; a request of several runs has some more than once."""
     took_s: dict[Stage, float] = {}
-    for stage, began_s, ended_s in course.stages:
+    for stage, began_s, ended_s in stages:
         took_s[stage] = took_s.get(stage, 0.0) + ended_s - began_s
     return took_s
 
