@@ -71,7 +71,8 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
     except Exception as error:
         raise InvalidArtifact(f"{graphs.step.path.parent} does not run at every batch size: {error}") from error
     rows, read_rows = (", ".join(map(str, each)) for each in (plan.sizes, plan.read_sizes))
-    _log.info("%s: %s rows a run, %s that read", graphs.step.path.parent, rows, read_rows)
+    reading = f", {read_rows} that read" if read_rows else ""
+    _log.info("%s: %s rows a run%s", graphs.step.path.parent, rows, reading)
     return plan
 
 
