@@ -120,12 +120,13 @@ class Whole:
 
 def _type(client: Client, path: Path, settings: dict[str, Any], *, with_maps: bool) -> Whole:
     """Types a caption as it comes; several, or those of a beam, when they are there."""
-    alone, looked = settings["captions"] == 1, []
+    alone, looked, blank = settings["captions"] == 1, [], ""
     with closing(client.caption(path, attention=with_maps, **settings)) as telling:
         for told in telling:
             for word in told.words:
                 if alone:
-                    click.echo(f"{word.text} ", nl=False)
+                    click.echo(f"{blank}{word.text}", nl=False)
+                    blank = " "
                 if with_maps and word.caption == 0:
                     looked.append((word.text, told.map_of(word)))
     if alone:
