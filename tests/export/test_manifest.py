@@ -29,6 +29,7 @@ def test_facts_are_the_whole_manifest_laid_flat(run: Run) -> None:
         "edge_detection",
         "image_filter",
         "text_generation",
+        "captioning",
         "provenance",
         "text",
         "table",
