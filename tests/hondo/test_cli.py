@@ -8,7 +8,19 @@ from click.testing import CliRunner
 from hondo.cli import main
 
 COMMANDS: Final = [
-    *("classify", "edges", "caption", "generate", "models", "serve", "health", "doctor", "token", "train", "cross-validate"),
+    *(
+        "classify",
+        "edges",
+        "caption",
+        "generate",
+        "models",
+        "serve",
+        "health",
+        "doctor",
+        "token",
+        "train",
+        "cross-validate",
+    ),
     *("summary", "evaluate", "report", "export", "import", "bench", "demo", "tour"),
 ]
 

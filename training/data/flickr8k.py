@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile, ZipFile
 
-from hondo import artifact
-from hondo.errors import MissingData
+from hondo import artifact, images
+from hondo.errors import InvalidImage, MissingData
 from protos.manifest_pb2 import DataSource
 from training.data.captioned import Captioned, CaptionSet, PictureFile
 
@@ -22,6 +22,9 @@ _FOLDERS: Final = ("Flicker8k_Dataset", "Flickr8k_Dataset", "Images")
 LOOKED_FOR: Final = (
     f"Flickr8k: {_TOKENS}, Flickr_8k.trainImages.txt (dev, test), and {_FOLDERS[0]}/ or images_train.zip"
 )
+_ORIGIN: Final = "Flickr8k, Hodosh, Young, Hockenmaier, Framing image description as a ranking task, JAIR 47 (2013)"
+# So many pictures of one square size are no chance: photos are wider than high, or higher than wide.
+_LOOKED_AT: Final = 8
 WHERE: Final = "https://hockenmaier.cs.illinois.edu/8k-pictures.html"
 
 
@@ -41,11 +44,21 @@ def read(folder: Path) -> CaptionSet:
     lists = [_TOKENS, *[f"Flickr_8k.{split}Images.txt" for split in _SPLITS]]
     source = DataSource(
         name=NAME,
-        origin="Flickr8k, Hodosh, Young, Hockenmaier, Framing image description as a ranking task, JAIR 47 (2013)",
+        origin=f"{_ORIGIN}{_squashed(train)}",
         terms="non-commercial research and education; the pictures are their authors' on Flickr; cite the paper",
         sha256={name: artifact.sha256(folder / name) for name in lists},
     )
     return CaptionSet(source=source, train=train, validation=validation, test=test)
+
+
+def _squashed(pictures: Captioned) -> str:
+    """Says so where a copy's pictures are not as they were taken; a damaged one is told of when it is needed."""
+    try:
+        sizes = {images.decode(file.read()).size for file in pictures.files[:_LOOKED_AT]}
+    except InvalidImage:
+        return ""
+    (width, height), *others = sizes
+    return "" if others or width != height else f"; a copy whose pictures are squashed to {width} x {height} pixels"
 
 
 def _captions(folder: Path) -> Mapping[str, list[str]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from PIL import Image
 
 from hondo.errors import MissingData
 from training.data import flickr8k
@@ -71,6 +72,16 @@ def test_names_what_does_not_fit(folder: Path, name: str, text: str, fault: str)
     (folder / name).write_text(text)
     with pytest.raises(MissingData, match=fault):
         flickr8k.read(folder)
+
+
+def test_tells_of_squashed_pictures(folder: Path) -> None:
+    """A copy whose pictures are all squares of one size is not as the photos were taken, and its origin says so."""
+    in_folder(folder)
+    assert "squashed" not in flickr8k.read(folder).source.origin
+    for size, told in (((24, 24), True), ((24, 20), False)):
+        for path in (folder / "Flicker8k_Dataset").iterdir():
+            Image.new("RGB", size).save(path)
+        assert ("squashed to 24 x 24 pixels" in flickr8k.read(folder).source.origin) == told
 
 
 def test_reads_the_published_set(data_dir: Path) -> None:
