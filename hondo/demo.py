@@ -70,9 +70,9 @@ def _show_photos(client: Client, photos: Sequence[Path]) -> None:
 
 
 def _show_caption(client: Client, photo: Path) -> None:
-    click.echo(f"\n$ hondo caption {photo}\n  ", nl=False)
+    click.echo(f"\n$ hondo caption {photo}\n ", nl=False)
     for told in client.caption(photo, model=_CAPTIONS):
-        click.echo("".join(f"{word.text} " for word in told.words), nl=False)
+        click.echo("".join(f" {word.text}" for word in told.words), nl=False)
     click.echo()
 
 
