@@ -42,6 +42,10 @@ def test_textcnn_knows_what_a_question_asks_for(client: Client) -> None:
     assert [result.labels[0].name for result in results] == ["person", "location", "number"]
 
 
+# Two nets, one that sees and one that says.
+MOST_BYTES = {"captioner": 21 * 10**6}
+
+
 @pytest.mark.parametrize("model", sorted(path.name for path in MODELS.iterdir() if path.is_dir()))
 def test_released_models_are_small_and_measured(model: str) -> None:
     """A released model has scores, or says whose weights it has, or has learnt nothing; and fits a repository."""
@@ -50,4 +54,5 @@ def test_released_models_are_small_and_measured(model: str) -> None:
     assert (
         manifest.scores or manifest.provenance.HasField("weights") or not manifest.provenance.parameters or not learnt
     )
-    assert sum(path.stat().st_size for path in (MODELS / model).rglob("*") if path.is_file()) < 12 * 2**20
+    size = sum(path.stat().st_size for path in (MODELS / model).rglob("*") if path.is_file())
+    assert size < MOST_BYTES.get(model, 12 * 2**20)
