@@ -15,7 +15,7 @@ from training.captions import features
 from training.captions.reward import Reward
 from training.captions.run import CaptionRun, Kept
 from training.captions.saying import beam
-from training.data.captioned import END, Captioned, words
+from training.data.captioned import Captioned, until_end, words
 
 _BATCH: Final = 50
 # Widths of the beam; 1 takes the most probable word each time.
@@ -66,5 +66,4 @@ def _read(run: CaptionRun, pictures: Captioned) -> Tensor:
 def _said(run: CaptionRun, maps_1PC: Tensor, width: int) -> list[str]:
     recipe = run.facts.recipe
     tokens = beam(run.net, maps_1PC, width, recipe.max_words, recipe.length_penalty)[0].tolist()
-    ended = tokens.index(END) if END in tokens else len(tokens)
-    return [run.facts.vocabulary[token] for token in tokens[:ended]]
+    return [run.facts.vocabulary[token] for token in until_end(tokens)]

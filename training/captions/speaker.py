@@ -17,7 +17,7 @@ from training.captions.reward import Reward
 from training.captions.saying import drawn, greedy
 from training.captions.sight import Sight
 from training.classifier import TRAIN_LOSS
-from training.data.captioned import END, SPECIAL, START
+from training.data.captioned import END, SPECIAL, START, until_end
 from training.pixels import Pixels
 from training.schedules import stepped
 from training.seeds import seed_at
@@ -132,8 +132,7 @@ class Speaker(LightningModule):
         return [*self._words(said_T), *([SPECIAL[END]] if END in said_T else [])]
 
     def _words(self, said_T: Sequence[int]) -> list[str]:
-        ended = said_T.index(END) if END in said_T else len(said_T)
-        return [self._vocabulary[token] for token in said_T[:ended]]
+        return [self._vocabulary[token] for token in until_end(said_T)]
 
     def on_validation_epoch_start(self) -> None:
         """Forgets the last epoch's."""

@@ -90,3 +90,8 @@ def vocabulary(captions: Iterable[Sequence[str]], min_count: int) -> list[str]:
     counts = Counter(word for of_one in captions for caption in of_one for word in words(caption))
     kept = [word for word, count in counts.items() if count >= min_count]
     return [*SPECIAL, *sorted(kept, key=lambda word: (-counts[word], word))]
+
+
+def until_end(tokens: Sequence[int]) -> Sequence[int]:
+    """Gives the tokens of a caption before its END; all of one that has not come to it."""
+    return tokens[: tokens.index(END)] if END in tokens else tokens

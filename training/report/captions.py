@@ -4,6 +4,7 @@ Legend: N pictures, H height, W width, C channels, P places, T words.
 """
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from training.captions.run import CaptionRun, Kept
 from training.captions.saying import greedy
-from training.data.captioned import END, START
+from training.data.captioned import START, until_end
 from training.report import mosaic, page
 from training.report.page import Section, grid, tile
 
@@ -56,13 +57,12 @@ def section(run: CaptionRun, kept: Kept, out: Path) -> Section:
 def _said(run: CaptionRun, image_HWC: NDArray[np.uint8]) -> tuple[list[str], NDArray[np.float32] | None]:
     """Gives the words, and where it looked at each, where it looks."""
     maps_1PC = run.sight(run.front(torch.from_numpy(image_HWC)[None]))
-    tokens = greedy(run.net, maps_1PC, run.facts.recipe.max_words)[0].tolist()
-    said = tokens[: tokens.index(END)] if END in tokens else tokens
+    said = until_end(greedy(run.net, maps_1PC, run.facts.recipe.max_words)[0].tolist())
     words = [run.facts.vocabulary[token] for token in said]
     return words, _looked(run, maps_1PC, said) if run.net.attends else None
 
 
-def _looked(run: CaptionRun, maps_1PC: Tensor, said: list[int]) -> NDArray[np.float32]:
+def _looked(run: CaptionRun, maps_1PC: Tensor, said: Sequence[int]) -> NDArray[np.float32]:
     """Gives attention_TP at each word."""
     _, attention_11TP = run.net(maps_1PC, torch.tensor([[[START, *said[:-1]]]]))
     attention_TP: NDArray[np.float32] = attention_11TP[0, 0].numpy()
