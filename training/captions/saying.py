@@ -3,6 +3,8 @@
 Legend: N pictures, R captions of each, B = N R rows, T words, W width of the beam, V words of the vocabulary.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -15,37 +17,36 @@ _NEVER = float("-inf")
 @torch.no_grad()
 def greedy(net: Captioner, maps_NPC: Tensor, most: int) -> Tensor:
     """Gives tokens_NT i64: at each place the most probable word; END from a caption's end on."""
-    seen = net.see(maps_NPC)
-    token_N, state = _started(len(maps_NPC), maps_NPC.device), seen.state
-    is_over_N = torch.zeros_like(token_N, dtype=torch.bool)
-    said = []
-    for _ in range(most):
-        deep, state, _ = net.say(token_N, seen, state)
-        token_N = _known(net.output(deep)).argmax(1).masked_fill(is_over_N, END)
-        is_over_N |= token_N == END
-        said.append(token_N)
-        if bool(is_over_N.all()):
-            break
-    return torch.stack(said, 1)
+    return _word_by_word(net, maps_NPC, 1, most, lambda logits_BV: logits_BV.argmax(1))
 
 
 @torch.no_grad()
 def drawn(net: Captioner, maps_NPC: Tensor, samples: int, most: int) -> Tensor:
     """Gives tokens_NRT i64: R captions of each picture, each word drawn by its probability; END from the end on."""
+
+    def draw(logits_BV: Tensor) -> Tensor:
+        return torch.multinomial(torch.softmax(logits_BV.float(), 1), 1).squeeze(1)
+
+    return _word_by_word(net, maps_NPC, samples, most, draw).reshape(len(maps_NPC), samples, -1)
+
+
+def _word_by_word(
+    net: Captioner, maps_NPC: Tensor, captions: int, most: int, choose: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Gives tokens_BT i64: so many captions of each picture, each word chosen from logits_BV; END from the end on."""
     seen = net.see(maps_NPC)
-    state = tuple(part.repeat_interleave(samples, 0) for part in seen.state)
-    token_B = _started(len(maps_NPC) * samples, maps_NPC.device)
+    state = tuple(part.repeat_interleave(captions, 0) for part in seen.state)
+    token_B = _started(len(maps_NPC) * captions, maps_NPC.device)
     is_over_B = torch.zeros_like(token_B, dtype=torch.bool)
     said = []
     for _ in range(most):
         deep, state, _ = net.say(token_B, seen, state)
-        probabilities_BV = torch.softmax(_known(net.output(deep)).float(), 1)
-        token_B = torch.multinomial(probabilities_BV, 1).squeeze(1).masked_fill(is_over_B, END)
+        token_B = choose(_known(net.output(deep))).masked_fill(is_over_B, END)
         is_over_B |= token_B == END
         said.append(token_B)
         if bool(is_over_B.all()):
             break
-    return torch.stack(said, 1).reshape(len(maps_NPC), samples, -1)
+    return torch.stack(said, 1)
 
 
 @torch.no_grad()
