@@ -62,7 +62,8 @@ def step(net: Captioner, task: Captioning, facts: Mapping[str, str]) -> onnx.Mod
         inward_NG = nodes.one("Gemm", looked_ND, weights_GD, inward_NG, transB=1)
     after = layers.step(nodes, layer, inward_NG, states)
     deep_NE = nodes.one("Tanh", nodes.one("Add", vectors_NE, _deep(nodes, net, after[0], looked_ND)))
-    _choose(nodes, net, task, deep_NE)
+    output_VE = vectors_VE if net.tied else nodes.weights("output", net.output.weight.detach().numpy())
+    _choose(nodes, net, task, deep_NE, output_VE)
     for name, part in zip(signature.next_states(net), after, strict=True):
         nodes.output(name, part)
     return nodes.model(STEP, signature.takes(STEP, net, task), signature.gives(STEP, net, task), facts)
@@ -96,15 +97,11 @@ def _deep(nodes: Nodes, net: Captioner, hidden_NH: str, looked_ND: str) -> str:
     return nodes.one("Gemm", looked_ND, weights_ED, of_hidden_NE, transB=1)
 
 
-def _choose(nodes: Nodes, net: Captioner, task: Captioning, deep_NE: str) -> None:
+def _choose(nodes: Nodes, net: Captioner, task: Captioning, deep_NE: str, weights_VE: str) -> None:
     """Adds the choice of the word, and the candidates."""
-    weights_VE = net.output.weight.detach().numpy().copy()
-    weights_VE[[task.start, task.unknown]] = 0
     bias_V = net.output.bias.detach().numpy().copy()
     bias_V[[task.start, task.unknown]] = _NEVER
-    logits_NV = nodes.one(
-        "Gemm", deep_NE, nodes.weights("output", weights_VE), nodes.weights("output_bias", bias_V), transB=1
-    )
+    logits_NV = nodes.one("Gemm", deep_NE, weights_VE, nodes.weights("output_bias", bias_V), transB=1)
     choices, candidates = signature.choices(net), signature.candidates(net)
     ranked = sampling.rank(nodes, logits_NV, choices)
     token_N1, log_probability_N1 = sampling.choose(nodes, ranked, UNIFORM, sampling.controls(nodes, choices))

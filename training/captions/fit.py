@@ -17,6 +17,7 @@ from training.captions.features import features
 from training.captions.reward import Reward
 from training.captions.run import Facts
 from training.captions.speaker import VALIDATION_CIDER, Speaker
+from training.captions.views import Views
 from training.checkpoint import Explain
 from training.data.captioned import END, SPECIAL, Captioned, CaptionSet, words
 from training.fit import Devices, bare_trainer, checkpoints, quiet, unfilled
@@ -68,11 +69,11 @@ def validation_reward(pictures: CaptionSet) -> Reward:
 def _data(facts: Facts, pictures: CaptionSet, speaker: Speaker) -> CaptionData:
     recipe, ids = facts.recipe, {word: number for number, word in enumerate(facts.vocabulary)}
 
-    def seen(part: Captioned, *, flip: bool) -> NDArray[np.float16]:
-        return features(part.files, recipe.input.spec(), speaker.front, speaker.sight, flip=flip)
+    def seen(part: Captioned, views: Views) -> NDArray[np.float16]:
+        return features(part.files, recipe.input.spec(), speaker.front, speaker.sight, views)
 
     captions = [encode(of_one, ids, recipe.max_words) for of_one in pictures.train.captions]
-    train_NVPC, validation_NVPC = seen(pictures.train, flip=recipe.flip), seen(pictures.validation, flip=False)
+    train_NVPC, validation_NVPC = seen(pictures.train, recipe.views), seen(pictures.validation, Views(flip=False))
     return CaptionData(train_NVPC, captions, validation_NVPC, recipe.batch_size, facts.seed)
 
 

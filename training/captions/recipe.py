@@ -7,6 +7,7 @@ from pydantic import Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from training.averaging import Average
+from training.captions.views import Views
 from training.inputs import STRICT, Image
 from training.models.captioner import Captioner, Count, Share
 from training.models.efficientnet_lite import Size
@@ -45,8 +46,8 @@ class CaptionRecipe:
     input: Image
     # Of the EfficientNet-Lite that sees, with ImageNet's weights, which stay as they are.
     sight: Size = 0
-    # Whether the training sees each picture mirrored as well.
-    flip: bool = True
+    # Of each picture that is trained with.
+    views: Views = Views()
     # Makes the part that says, for words and channels, with the settings of `net` as keyword arguments.
     build: Annotated[Callable[..., Captioner], Field(exclude=True)]
     net: dict[str, bool | int | float | str] = Field(default_factory=dict)

@@ -46,6 +46,7 @@ class Captioner(nn.Module):
         dimensions: E.
         width: H.
         dropout: share of the features, of the words' vectors and of what is remembered that is dropped in training.
+        tied: whether the output's weights are the words' vectors (Press and Wolf 2017).
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Captioner(nn.Module):
         dimensions: int,
         width: int,
         dropout: float,
+        tied: bool,
     ) -> None:
         super().__init__()
         self.attends = attends
@@ -78,6 +80,10 @@ class Captioner(nn.Module):
         self.begin = nn.Linear(features, width * self._parts if attends else dimensions)
         self.from_hidden = nn.Linear(width, dimensions)
         self.output = nn.Linear(dimensions, vocabulary)
+        if tied:
+            # Normal with deviation 1, as vectors are drawn, would make outputs of the size of E.
+            nn.init.uniform_(self.vectors.weight, -(dimensions**-0.5), dimensions**-0.5)
+            self.output.weight = self.vectors.weight
         if isinstance(self.layer, nn.LSTMCell):
             # Open forget gates: Jozefowicz, Zaremba, Sutskever, "An empirical exploration ...", 2015, 2.2.
             with torch.no_grad():
@@ -87,6 +93,11 @@ class Captioner(nn.Module):
     def cell(self) -> Cell:
         """Which kind the recurrent layer is."""
         return "lstm" if isinstance(self.layer, nn.LSTMCell) else "gru"
+
+    @property
+    def tied(self) -> bool:
+        """Whether the output's weights are the words' vectors."""
+        return self.output.weight is self.vectors.weight
 
     @property
     def _parts(self) -> int:
@@ -166,6 +177,7 @@ def captioner(
     dimensions: Count = 256,
     width: Count = 512,
     dropout: Share = 0.5,
+    tied: bool = False,
 ) -> Captioner:
     """Builds a `Captioner` of the paper's kind, half its size in most parts: it learns from 30,000 captions."""
     return Captioner(
@@ -178,4 +190,5 @@ def captioner(
         dimensions=dimensions,
         width=width,
         dropout=dropout,
+        tied=tied,
     )

@@ -60,7 +60,7 @@ def make_run(cell: Cell = "lstm", *, attends: bool = True) -> CaptionRun:
         seed=7,
     )
     sizes = {"features": 10, "attention": 9, "dimensions": 8, "width": 14}
-    net = captioner(len(facts.vocabulary), CHANNELS, cell=cell, attends=attends, **sizes).eval()
+    net = captioner(len(facts.vocabulary), CHANNELS, cell=cell, attends=attends, tied=cell == "gru", **sizes).eval()
     for parameter in net.parameters():
         parameter.data *= 3
     return CaptionRun(

@@ -17,6 +17,7 @@ from training.data import flickr8k
 
 SMALL = (
     *("--set", "net.width=24", "--set", "net.features=16", "--set", "net.attention=8", "--set", "net.dimensions=16"),
+    *("--set", "sight=0", "--set", "views.distorted=1", "--set", "views.augmentation.crop_share=0.6"),
     *("--set", "input.height=64", "--set", "input.width=64", "--set", "min_count=1", "--set", "precision=32-true"),
     *("--epochs", "2", "--set", "reward.epochs=1", "--batch-size", "8"),
 )
