@@ -62,7 +62,7 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
     command line says goes before all of it.
     """
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
-    settings = Settings.read(file, stated(context))
+    settings = Settings.read(file, stated(context), is_beside_models=config is None)
     logs.set_up(LogFormat(settings.log_format), settings.worker)
     door = Door.of(settings.access, settings.host)
     if settings.workers > 1 and not dry_run:

@@ -2,7 +2,7 @@
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Self
@@ -20,6 +20,8 @@ from serving.versions import Versions
 
 # The file's name where it lies beside the models.
 FILE: Final = "hondo.toml"
+# What it cannot say there: whoever brings models does not settle who gets in and what is trusted.
+_NOT_BESIDE_MODELS: Final = ("insecure", "shared_memory", "trust_models")
 
 _LIMITS: Final = Limits()
 _MODELS: Final = "models"
@@ -205,12 +207,13 @@ class Settings:
             )
 
     @classmethod
-    def read(cls, path: Path | None, stated: Mapping[str, object]) -> Self:
+    def read(cls, path: Path | None, stated: Mapping[str, object], *, is_beside_models: bool = False) -> Self:
         """Puts a file and a command line together.
 
         Args:
             path: of a TOML file; its tables [models.NAME] have what differs for a model.
             stated: what the command line says, by the settings' names; it goes before all that the file says.
+            is_beside_models: whether the file came with the models, so that it may not say all.
 
         Raises:
             InvalidSettings: the file cannot be read or has something wrong in it, all of which the text names; or the
@@ -221,6 +224,8 @@ class Settings:
         wrong: list[str] = []
         found = {**_checked(table, _ALL, "", wrong), **stated}
         of_models = _of_models(tables, wrong)
+        if is_beside_models:
+            wrong += _beyond([_without(found, stated), *(_without(each, stated) for each in of_models.values())])
         if wrong:
             raise InvalidSettings("\n".join(f"{path}: {each}" for each in wrong))
         of_all = {name: found.pop(name) for name in _OF_MODEL if name in found}
@@ -297,6 +302,17 @@ def _of_models(tables: object, wrong: list[str]) -> dict[str, dict[str, object]]
         wrong.append(f"{_MODELS}: tables expected, such as [{_MODELS}.lenet5]")
         return {}
     return {name: _checked(table, _OF_MODEL, f"[{_MODELS}.{name}] ", wrong) for name, table in tables.items()}
+
+
+def _beyond(tables: Iterable[Mapping[str, object]]) -> list[str]:
+    """Gives what is wrong with tables of a file beside the models."""
+    allowed = {name for table in tables for name, value in table.items() if value}
+    return [
+        f"{name}: not in a file beside the models, for whoever brings models would allow it to themselves; say it on "
+        "the command line, or in a file of yours with --config"
+        for name in _NOT_BESIDE_MODELS
+        if name in allowed
+    ]
 
 
 def _checked(

@@ -113,6 +113,22 @@ def test_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes, told: str)
         Settings.read(file, {})
 
 
+def test_what_lets_strangers_in_is_not_for_a_file_beside_the_models(tmp_path: Path) -> None:
+    """Whoever brings a folder of models cannot open the server or have the models trusted; who starts it can."""
+    file = tmp_path / "hondo.toml"
+    file.write_text("insecure = true\nshared_memory = true\nport = 1\n[models.a]\ntrust_models = true\n")
+    with pytest.raises(InvalidSettings) as caught:
+        Settings.read(file, {}, is_beside_models=True)
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        *("insecure", "shared_memory", "trust_models")
+    ]
+    said = {"insecure": True, "shared_memory": False, "trust_models": True}
+    assert Settings.read(file, said, is_beside_models=True).insecure
+    assert Settings.read(file, {}).of("a").trust_models
+    file.write_text("insecure = false\n")
+    assert not Settings.read(file, {}, is_beside_models=True).insecure
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     """A file that is not there is no empty file."""
     with pytest.raises(InvalidSettings, match=r"none\.toml cannot be read: No such file"):

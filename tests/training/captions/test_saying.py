@@ -20,7 +20,9 @@ def net(request: pytest.FixtureRequest) -> Captioner:
     """A captioner of each kind with random weights, in evaluation mode."""
     torch.manual_seed(3)
     cell, attends = request.param
-    made = Captioner(WORDS, 6, cell=cell, attends=attends, features=8, attention=5, dimensions=7, width=9, dropout=0.5, tied=False)
+    made = Captioner(
+        WORDS, 6, cell=cell, attends=attends, features=8, attention=5, dimensions=7, width=9, dropout=0.5, tied=False
+    )
     # Large weights, so that words differ in their probabilities.
     for each in made.parameters():
         torch.nn.init.normal_(each)
