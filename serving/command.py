@@ -58,7 +58,8 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
 
     Each setting below may stand in a TOML file, its name with underscores (max_batch_size = 16), and those that make
     sense for one model alone, in a table of its own ([models.lenet5]): versions, load, threads, instances, max_run_mb,
-    max_batch_size, max_wait_ms, max_queue_rows, queue_timeout_ms, max_sequences, sequence_idle_seconds. What the
+    max_batch_size, max_wait_ms, max_queue_rows, queue_timeout_ms, run_timeout_seconds, max_sequences,
+    sequence_idle_seconds. What the
     command line says goes before all of it.
     """
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
