@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from hondo.errors import InvalidSettings
-from serving import logs, memory, preview, witness
+from serving import handles, logs, memory, preview, witness
 from serving.access.door import Door
 from serving.age import process_age_s
 from serving.catalog import Catalog
@@ -65,6 +65,7 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
     settings = Settings.read(file, stated(context))
     logs.set_up(LogFormat(settings.log_format), settings.worker)
+    handles.raise_limit()
     door = Door.of(settings.access, settings.host)
     if settings.workers > 1 and not dry_run:
         asyncio.run(_supervise(context, settings, door))
