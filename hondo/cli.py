@@ -1,5 +1,6 @@
 """The `hondo` command: each subcommand loads its room on use, so that a client needs no server and no torch."""
 
+import errno
 import importlib
 import sys
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ class _Command:
     extras: str = ""
 
 
+# What writing fails with where there is no more room on the disk, or none that this user or process may take.
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _COMMANDS: Final = {
     "classify": _Command("hondo.classify", "classify", "Ask a server what pictures, texts or rows are."),
     "edges": _Command("hondo.edges", "edges", "Ask a server for the edges in pictures."),
@@ -75,6 +78,10 @@ class _LazyGroup(click.Group):
             return super().invoke(ctx)
         except HondoError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            raise click.ClickException(f"{error}: make room where it writes, and start it again") from error
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

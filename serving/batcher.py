@@ -5,8 +5,10 @@ that a busy loop never leaves the session idle; or, where a run is shorter than 
 """
 
 import asyncio
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -16,6 +18,7 @@ import numpy as np
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
 from serving.company import Company
+from serving.leash import Leash
 from serving.niceness import give_way
 from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
@@ -25,13 +28,23 @@ from serving.tally import Outcome, Tally
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
+
 # How long requests on the event loop wait for as many as came together before, unless the user says.
 _PATIENCE_MS: Final = 1.0
+# A run on the event loop that takes so long is ended, and made again on a thread, as are all that follow it. It was
+# planned there because it should take less than a millisecond.
+_INLINE_S: Final = 0.25
+# How many threads there are then: one request that takes for ever leaves the others one.
+_THREADS_THEN: Final = 2
+# Rows of several requests are ended after so many times what they should take, or so many seconds, and run one by one.
+_TIMES: Final = 50
+_COMPANY_S: Final = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Queueing:
-    """How requests wait."""
+    """How requests wait, and how long their runs may take."""
 
     # Rows that may wait; a request that would exceed it is refused at once.
     max_rows: int = 512
@@ -41,6 +54,8 @@ class Queueing:
     max_wait_ms: float | None = None
     # How long a request may wait to run; None is without limit.
     timeout_ms: float | None = None
+    # How long one run may take.
+    run_s: float = 60.0
 
 
 class Batcher:
@@ -59,6 +74,10 @@ class Batcher:
         # What each thread waits on that has nothing to run, the one that ran last at the end. It goes first: its core
         # is warm, and the others' stay free for the threads that help it.
         self._idle: list[threading.Condition] = []
+        # What was begun on the event loop, and goes on on a thread.
+        self._handed_over: deque[list[Share]] = deque()
+        # The runs that are under way, and whose rows they have.
+        self._under_way: dict[Leash, list[Share]] = {}
         self._running = 0
         self._idle_since_s = 0.0
         self._company = Company()
@@ -66,11 +85,8 @@ class Batcher:
         self._patience: asyncio.TimerHandle | None = None
         self._row_s = 0.0
         self._closed = False
-        self._threads = [
-            threading.Thread(target=self._work, name="batcher", daemon=True) for _ in range(plan.instances)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
+        self._start(plan.instances)
 
     @property
     def queued_rows(self) -> int:
@@ -98,7 +114,7 @@ class Batcher:
 
         Raises:
             Overloaded: the queue is full.
-            DeadlineExceeded: it waited longer than it may.
+            DeadlineExceeded: it waited longer than it may, or its run took longer.
             Unavailable: the batcher is closed.
         """
         rows = next(iter(feeds.values())).shape[0] if self._shares_runs else 1
@@ -110,19 +126,26 @@ class Batcher:
             return await job.done
         except asyncio.CancelledError:
             self._leave(job, Outcome.CANCELLED)
+            self._end_deserted()
             raise
         finally:
             if timer is not None:
                 timer.cancel()
 
     def close(self) -> None:
-        """Refuses new work, runs what is queued, ends the threads."""
+        """Refuses new work, runs what is queued, ends the threads; nobody may wait for anything any more."""
         with self._lock:
             self._closed = True
             while self._idle:
                 self._wake()
         for thread in self._threads:
             thread.join()
+
+    def _start(self, threads: int) -> None:
+        for _ in range(threads):
+            thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _admit(self, job: Job) -> None:
         with self._lock:
@@ -160,6 +183,12 @@ class Batcher:
             self._tally.requests[outcome].inc()
             return True
 
+    def _end_deserted(self) -> None:
+        """Ends the runs whose callers have all left."""
+        for leash, shares in list(self._under_way.items()):
+            if all(share.job.done.done() for share in shares):
+                leash.pull()
+
     def _board(self) -> None:
         """Runs what has arrived on the event loop, or waits a moment for those who are expected."""
         self._boarding = False
@@ -173,12 +202,20 @@ class Batcher:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        if not self._queue.rows:
+        if not self._queue.rows or self._threads:
             return
         self._company.came(self._queue.rows, in_time=in_time)
-        self._run(self._take())
-        if self._queue.rows:
+        shares = self._take()
+        if late := self._run(shares, min(_INLINE_S, self._queueing.run_s)):
+            self._hand_over(late)
+        elif self._queue.rows:
             self._board_soon()
+
+    def _hand_over(self, shares: list[Share]) -> None:
+        """Leaves the event loop for good, with a run that took too long there."""
+        _log.warning("%s ran for %g s on the event loop: from now on it runs on threads", self._session.path, _INLINE_S)
+        self._handed_over.append(shares)
+        self._start(_THREADS_THEN)
 
     def _board_soon(self) -> None:
         if not self._boarding:
@@ -190,7 +227,7 @@ class Batcher:
         give_way()
         changed = threading.Condition(self._lock)
         while shares := self._wait_for_batch(changed):
-            self._run(shares)
+            self._run_all(shares)
             with self._lock:
                 self._running -= 1
                 self._idle_since_s = time.monotonic()
@@ -199,6 +236,9 @@ class Batcher:
         """Waits for work and takes the batch to run next; nothing once the batcher is closed and empty."""
         with self._lock:
             while True:
+                if self._handed_over:
+                    self._running += 1
+                    return self._handed_over.popleft()
                 if not self._queue.rows:
                     if self._closed:
                         return []
@@ -230,19 +270,53 @@ class Batcher:
             return 0.0
         return self._queue.oldest_s() + max_wait_s - now_s
 
-    def _run(self, shares: list[Share]) -> None:
+    def _run_all(self, shares: list[Share]) -> None:
+        """Runs some rows on a thread; one request that takes for ever does not hold up its company for as long."""
+        most_s = self._queueing.run_s
+        brief_s = min(most_s, max(_COMPANY_S, _TIMES * self._sizes.run_s[-1]))
+        for share in self._run(shares, brief_s if len(shares) > 1 else most_s):
+            self._run([share], most_s)
+
+    def _run(self, shares: list[Share], limit_s: float) -> list[Share]:
+        """Runs some rows; where that fails each request alone, so that a bad one does not fail its company.
+
+        Returns:
+            What did not end in time, but may have more than that.
+        """
+        leash = Leash(limit_s)
+        error = self._try(shares, leash)
+        if error is None:
+            return []
+        is_inline = not self._threads
+        if leash.is_late and (is_inline or len(shares) == 1) and limit_s < self._queueing.run_s:
+            return shares
+        if len(shares) == 1:
+            if leash.is_late:
+                _log.error("%s ran for longer than %g s and was ended", self._session.path, limit_s)
+            self._hand_out(self._fail, shares, leash.why(error))
+            return []
+        late: list[Share] = []
+        for share in shares:
+            late += [share] if is_inline and late else self._run([share], limit_s)
+        return late
+
+    def _try(self, shares: list[Share], leash: Leash) -> Exception | None:
+        """Runs some rows together, unless their callers have all left; gives what the graph raised."""
+        if all(share.job.done.done() for share in shares):
+            self._hand_out(self._fail, shares, Unavailable("whoever asked has left"))
+            return None
         started_s = time.monotonic()
+        self._under_way[leash] = shares
         try:
-            arrays = self._chosen().run(self._joined(shares), shares[0].job.outputs)
+            with leash:
+                arrays = self._chosen().run(self._joined(shares), shares[0].job.outputs, leash.options)
         except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to the request that caused it
-            if len(shares) == 1:
-                self._hand_out(self._fail, shares, error)
-                return
-            for share in shares:
-                self._run([share])  # alone, so that one bad request does not fail its company
-        else:
-            self._remember(started_s, shares)
-            self._hand_out(self._deliver, shares, arrays)
+            return error
+        finally:
+            del self._under_way[leash]
+        self._remember(started_s, shares)
+        self._hand_out(self._deliver, shares, arrays)
+        return None
 
     def _chosen(self) -> Session:
         """Gives the session for a run: that on all cores where nothing else runs or waits."""
@@ -297,3 +371,5 @@ class Batcher:
             if not share.job.done.done():
                 share.job.done.set_exception(error)
                 self._tally.requests[Outcome.FAILED].inc()
+            elif share.job.done.cancelled() and share.end == share.job.rows:
+                self._tally.requests[Outcome.CANCELLED].inc()

@@ -14,7 +14,7 @@ from typing import Final
 import click
 
 from hondo.errors import InvalidSettings
-from serving import logs, memory, preview, witness
+from serving import handles, logs, memory, preview, witness
 from serving.access.door import Door
 from serving.age import process_age_s
 from serving.catalog import Catalog
@@ -58,12 +58,14 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
 
     Each setting below may stand in a TOML file, its name with underscores (max_batch_size = 16), and those that make
     sense for one model alone, in a table of its own ([models.lenet5]): versions, load, threads, instances, max_run_mb,
-    max_batch_size, max_wait_ms, max_queue_rows, queue_timeout_ms, max_sequences, sequence_idle_seconds. What the
+    max_batch_size, max_wait_ms, max_queue_rows, queue_timeout_ms, run_timeout_seconds, max_sequences,
+    sequence_idle_seconds. What the
     command line says goes before all of it.
     """
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
     settings = Settings.read(file, stated(context), is_beside_models=config is None)
     logs.set_up(LogFormat(settings.log_format), settings.worker)
+    handles.raise_limit()
     door = Door.of(settings.access, settings.host)
     if settings.workers > 1 and not dry_run:
         asyncio.run(_supervise(context, settings, door))

@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 # How long whoever connects may take to say what it wants, seconds.
 _PATIENCE_S: Final = 10.0
+# How long it waits where it can take no connection.
+_PAUSE_S: Final = 0.1
 _PLAIN: Final = "text/plain; charset=utf-8"
 
 
@@ -75,6 +78,14 @@ class _Server(ThreadingHTTPServer):
         self.is_serving = is_serving
         self.door = door
         super().__init__((str(address[0]), port), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Takes a connection; where the process has no file handle left for one, it waits a moment."""
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(_PAUSE_S)  # whoever knocks would be heard again at once
+            raise
 
     def finish_request(self, request: object, client_address: object) -> None:
         """Shakes hands in the connection's own thread, where whoever is slow at it holds up nobody else."""

@@ -9,7 +9,7 @@ import grpc.aio
 from grpc import StatusCode
 
 from hondo import retry
-from hondo.errors import HondoError, InvalidRequest, Overloaded, status_of
+from hondo.errors import HondoError, InvalidRequest, Overloaded, ResourceExhausted, status_of
 from serving import course
 
 _log = logging.getLogger(__name__)
@@ -47,6 +47,9 @@ class Refusal:
             error: what was raised.
             what: what failed, for the log.
         """
+        if isinstance(error, MemoryError):
+            _log.error("%s wants more memory than there is", what, exc_info=error)
+            error = ResourceExhausted("the server has not the memory that this takes: send less at once")
         course.refused(status_of(error))
         if not isinstance(error, HondoError):
             _log.error("%s failed", what, exc_info=error)

@@ -24,6 +24,7 @@ from serving.detect import Bounds
 from serving.device import Device
 from serving.exposition import exposed
 from serving.extensions import Extensions
+from serving.handles import most_connections
 from serving.inference import InferenceService
 from serving.metrics import Metrics
 from serving.people import HondoService
@@ -184,6 +185,7 @@ def _bounds(settings: Settings) -> Bounds:
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
+    connections = most_connections()
     return [
         ("grpc.max_receive_message_length", settings.max_message_bytes),
         ("grpc.max_send_message_length", settings.max_message_bytes),
@@ -192,4 +194,6 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.http2.min_ping_interval_without_data_ms", _PING_MS),
         ("grpc.keepalive_permit_without_calls", 1),
         *([("grpc.max_connection_age_ms", _CONNECTION_AGE_MS)] if settings.worker is not None else []),
+        # More are closed at once, so that their clients go elsewhere.
+        *([("grpc.max_allowed_incoming_connections", max(1, connections // _INTAKES))] if connections else []),
     ]

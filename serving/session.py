@@ -1,16 +1,17 @@
 """One ONNX graph, ready to run on ONNX Runtime: the code that serves, and the code that the export gate runs."""
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from hondo.artifact import Tensors
-from hondo.errors import DeviceUnavailable, InvalidArtifact, InvalidRequest
+from hondo.errors import DeviceUnavailable, InvalidArtifact, InvalidRequest, ResourceExhausted
 from serving import attempt
 from serving.cores import available
 from serving.datatypes import BF16, BY_ONNX, BYTES, Datatype
@@ -18,6 +19,8 @@ from serving.device import CPU_PROVIDER, CUDA_PROVIDER, Device
 from serving.instructions import overflows_in_8_bits
 
 _ONNX_BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16
+# What onnxruntime says where it gets no memory on the CPU, from C++ and from CUDA: it has no error of its own for that.
+_NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,13 @@ class OnDevice:
 
 # What a graph's input or output may be bound to.
 Bound = NDArray[np.generic] | OnDevice
+
+
+class Run(Protocol):
+    """Runs a graph on what was bound to it."""
+
+    def __call__(self, options: onnxruntime.RunOptions | None = None) -> None:
+        """Runs it once; `options` end it where it is to end early."""
 
 
 def in_words(signatures: Sequence[Signature]) -> str:
@@ -104,31 +114,39 @@ class Session:
             raise DeviceUnavailable(f"{path} did not come up on CUDA")
         return cls(path, session)
 
-    def run(self, feeds: Tensors, outputs: Sequence[str] | None = None) -> Tensors:
+    def run(
+        self, feeds: Tensors, outputs: Sequence[str] | None = None, options: onnxruntime.RunOptions | None = None
+    ) -> Tensors:
         """Runs the graph once.
 
         Args:
             feeds: an array for every input, by name (BF16 as its bits in u16, BYTES as `str` objects).
             outputs: names of the outputs wanted; all unless given.
+            options: what may end the run early.
 
         Returns:
             The outputs by name, in the order wanted.
 
         Raises:
             InvalidRequest: the arrays do not fit the graph's inputs.
+            ResourceExhausted: there is not the memory that they take.
         """
+        options = options or self._run_options
         names = list(outputs) if outputs is not None else [signature.name for signature in self.outputs]
         fed = {name: self._feed(name, array) for name, array in feeds.items()}
         try:
             if self._bf16_outputs.isdisjoint(names):
-                arrays = self._session.run(names, fed, self._run_options)
+                arrays = self._session.run(names, fed, options)
             else:
-                arrays = self._run_bf16(names, fed)
+                arrays = self._run_bf16(names, fed, options)
         except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
             raise InvalidRequest(f"the graph does not take these tensors: {error}") from error
+        except Exception as error:
+            _explain(error)
+            raise
         return dict(zip(names, arrays, strict=True))
 
-    def bind(self, inputs: Mapping[str, Bound], outputs: Mapping[str, Bound]) -> Callable[[], None]:
+    def bind(self, inputs: Mapping[str, Bound], outputs: Mapping[str, Bound]) -> Run:
         """Gives what runs the graph on arrays that stay where they are, so that a run makes none.
 
         Args:
@@ -145,11 +163,15 @@ class Session:
         again = on_host if self.device is Device.CUDA else {}
         kept = (*inputs.values(), *outputs.values())
 
-        def bound() -> None:
+        def bound(options: onnxruntime.RunOptions | None = None) -> None:
             assert kept, "the arrays live as long as what is bound to them"
             for name, array in again.items():
                 binding.bind_input(name, *_place(array))
-            run(binding)
+            try:
+                run(binding, options)
+            except Exception as error:
+                _explain(error)
+                raise
 
         return bound
 
@@ -160,11 +182,13 @@ class Session:
             return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(contiguous, _ONNX_BFLOAT16)
         return array
 
-    def _run_bf16(self, names: list[str], fed: Mapping[str, object]) -> list[NDArray[np.generic]]:
+    def _run_bf16(
+        self, names: list[str], fed: Mapping[str, object], options: onnxruntime.RunOptions | None
+    ) -> list[NDArray[np.generic]]:
         """Takes the longer way round that BF16 outputs need: numpy has no such type, so their bits are copied out."""
         make = onnxruntime.OrtValue.ortvalue_from_numpy
         values = {name: make(value) if isinstance(value, np.ndarray) else value for name, value in fed.items()}
-        return [_array(value) for value in self._session.run_with_ort_values(names, values, self._run_options)]
+        return [_array(value) for value in self._session.run_with_ort_values(names, values, options)]
 
 
 def providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
@@ -174,6 +198,16 @@ def providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
         cuda = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
         return [(CUDA_PROVIDER, cuda), CPU_PROVIDER]
     return [CPU_PROVIDER]
+
+
+def _explain(error: Exception) -> None:
+    """Says what a run has failed for, where onnxruntime's text alone tells.
+
+    Raises:
+        ResourceExhausted: there was not the memory.
+    """
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+        raise ResourceExhausted("the server has not the memory that this run takes: send less at once") from error
 
 
 def _place(bound: Bound) -> tuple[str, int, type, tuple[int, ...], int]:

@@ -55,6 +55,13 @@ class ModelSettings:
         is_above_least=True,
         shown="none",
     )
+    run_timeout_seconds: float = number(
+        Queueing.run_s,
+        "How long one run of a graph may take; then it is ended, and its requests with DEADLINE_EXCEEDED. A run whose "
+        "callers have all left is ended at once.",
+        least=0,
+        is_above_least=True,
+    )
     max_sequences: int = whole(
         1024,
         "Sequences whose state is kept between requests; more are refused with RESOURCE_EXHAUSTED.",
@@ -83,7 +90,12 @@ class ModelSettings:
     @property
     def queueing(self) -> Queueing:
         """How requests wait."""
-        return Queueing(max_rows=self.max_queue_rows, max_wait_ms=self.max_wait_ms, timeout_ms=self.queue_timeout_ms)
+        return Queueing(
+            max_rows=self.max_queue_rows,
+            max_wait_ms=self.max_wait_ms,
+            timeout_ms=self.queue_timeout_ms,
+            run_s=self.run_timeout_seconds,
+        )
 
     @property
     def run_bytes(self) -> int:

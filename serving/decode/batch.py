@@ -9,12 +9,13 @@ Legend: S slots, N rows of a run, K tokens a run, T tokens of a lap, E last toke
 beam, P places of a picture.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import RunOptions
 
 from serving.decode import states
 from serving.decode.graphs import (
@@ -30,7 +31,7 @@ from serving.decode.graphs import (
     sides,
 )
 from serving.decode.job import WITHOUT_LIMIT, End, Floats, Piece, Row, Tokens
-from serving.session import Bound
+from serving.session import Bound, Run
 
 # Runs of a lap.
 LAP: Final = 64
@@ -144,11 +145,11 @@ class Batch:
             self.rows[place].place = place
         self.rows.pop()
 
-    def run(self) -> None:
+    def run(self, options: RunOptions | None = None) -> None:
         """Writes K tokens in every row."""
         rows, start, end = len(self.rows), self._column, self._column + self._steps
         self._uniform_SK[:rows] = self._lap_uniform_ST[:rows, start:end]
-        self._runs[self._states.front][self._size_of[rows]]()
+        self._runs[self._states.front][self._size_of[rows]](options)
         self._states.swap()
         self._lap_tokens_ST[:rows, start:end] = self._next_SK[:rows]
         self._lap_log_probability_ST[:rows, start:end] = self._log_probability_SK[:rows]
@@ -247,7 +248,7 @@ class Batch:
         ]
         return max(matching, key=lambda number: len(row.job.stops[number]), default=None)
 
-    def _bound(self, graphs: Graphs, size: int, front: int) -> Callable[[], None]:
+    def _bound(self, graphs: Graphs, size: int, front: int) -> Run:
         """Gives what runs so many rows on these buffers."""
         before, after = self._states.rows(front, size), self._states.rows(1 - front, size)
         inputs: dict[str, Bound] = {TOKEN: self._token_S[:size], UNIFORM: self._uniform_SK[:size]}

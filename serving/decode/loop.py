@@ -28,6 +28,7 @@ from serving.decode.job import End, Job, Piece, Row, State
 from serving.decode.plan import Plan
 from serving.decode.reading import PLACES, Read, Reading
 from serving.decode.stream import UNREAD_TOKENS, Stream
+from serving.leash import Leash
 from serving.niceness import give_way
 from serving.tally import DecodeTally, Outcome
 
@@ -55,6 +56,8 @@ class Loop:
         self._changed = threading.Condition()
         self._posted: deque[Callable[[], None]] = deque()
         # All below is the thread's.
+        # What holds the run that is under way, or held the last.
+        self._leash = Leash(queueing.run_s)
         self._batch = Batch(plan.graphs, plan.sizes)
         self._reading = Reading(plan.graphs, plan.read_sizes)
         self._streams: dict[Job, Stream] = {}
@@ -101,6 +104,8 @@ class Loop:
             self._finish(stream, Outcome.CANCELLED)
             stream.fail(Unavailable("its reader has left"))
             self._post(partial(self._drop, stream.job))
+            if not self._rows:
+                self._leash.pull()  # nobody is left whom the run under way is for
 
     def close(self) -> None:
         """Refuses new jobs, ends those that are there, ends the thread."""
@@ -261,10 +266,11 @@ class Loop:
         began_s = time.perf_counter()
         rows, before = len(self._reading.jobs), self._reading.tokens_read
         try:
-            done = self._reading.run()
+            with self._held() as leash:
+                done = self._reading.run(leash.options)
         except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to those that it was run for
             for each in list(self._reading.jobs):
-                self._fail(each.job, error)
+                self._fail(each.job, self._leash.why(error))
             return False
         self._read_s, self._wrote_s, self._steps = time.perf_counter() - began_s, 0.0, 0
         if self._reading.tokens_read > before:
@@ -274,6 +280,10 @@ class Loop:
         for each in done:
             self._was_read(each)
         return bool(done)
+
+    def _held(self) -> Leash:
+        self._leash = Leash(self._queueing.run_s)
+        return self._leash
 
     def _was_read(self, read: Read) -> None:
         job = read.job
@@ -290,10 +300,11 @@ class Loop:
             return
         began_s = time.perf_counter()
         try:
-            self._batch.run()
+            with self._held() as leash:
+                self._batch.run(leash.options)
         except Exception as error:  # noqa: BLE001  as above
             for row in list(self._batch.rows):
-                self._fail(row.job, error)
+                self._fail(row.job, self._leash.why(error))
             return
         took_s = time.perf_counter() - began_s
         self._wrote_s += took_s

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from onnxruntime import RunOptions
 
 from serving.decode.graphs import LENGTH, LOG_PROBABILITY, TOKENS, Graphs, next_of, sides
 from serving.decode.job import Floats, Job, State
@@ -82,19 +83,19 @@ class Reading:
         """Takes a job in, at its beginning."""
         self.jobs.append(Read(job, [np.zeros(sides(each), np.float32) for each in self._graphs.states]))
 
-    def run(self) -> list[Read]:
+    def run(self, options: RunOptions | None = None) -> list[Read]:
         """Reads the next piece of as many jobs as a run takes; gives those that are done, which leave."""
         unread = [each for each in self.jobs if not each.is_done]
         now, later = unread[: self._sizes[-1]], unread[self._sizes[-1] :]
         if now:
-            self._run(now)
+            self._run(now, options)
         done = [each for each in self.jobs if each.is_done]
         self.jobs = [each for each in (*later, *now) if not each.is_done]
         return done
 
-    def _run(self, jobs: Sequence[Read]) -> None:
+    def _run(self, jobs: Sequence[Read], options: RunOptions | None) -> None:
         assert self._graphs.prefill is not None, "jobs come with the state that they begin with"
-        outputs = self._graphs.prefill.run(self._feeds(jobs))
+        outputs = self._graphs.prefill.run(self._feeds(jobs), options=options)
         after = [outputs[next_of(each.name)] for each in self._graphs.states]
         for place, each in enumerate(jobs):
             length = each.length

@@ -92,7 +92,7 @@ def pick(path: Path) -> Path:
 
 def slow(path: Path) -> Path:
     """Writes a loop that multiplies matrices `steps` times, so that the caller chooses how long it runs; y is steps."""
-    nodes, constants = _loop()
+    nodes, constants = loop()
     nodes += [
         helper.make_node("Cast", ["least"], ["least_int"], to=TensorProto.INT64),
         helper.make_node("Add", ["count", "least_int"], ["y"]),
@@ -102,11 +102,11 @@ def slow(path: Path) -> Path:
 
 def slow_classifier(path: Path) -> Path:
     """Writes values f32[N,1] -> probabilities f32[N,2]; a run takes as many steps of that loop as its largest value."""
-    loop, constants = _loop()
+    looping, constants = loop()
     nodes = [
         helper.make_node("ReduceMax", ["values"], ["largest"], keepdims=0),
         helper.make_node("Cast", ["largest"], ["steps"], to=TensorProto.INT64),
-        *loop,
+        *looping,
         helper.make_node("Mul", ["values", "least"], ["zeros"]),
         helper.make_node("Concat", ["zeros", "zeros"], ["logits"], axis=1),
         helper.make_node("Softmax", ["logits"], ["probabilities"], axis=-1),
@@ -115,13 +115,13 @@ def slow_classifier(path: Path) -> Path:
     return save(path, nodes, inputs, outputs, **constants)
 
 
-def _loop() -> tuple[list[onnx.NodeProto], dict[str, NDArray[np.generic]]]:
+def loop() -> tuple[list[onnx.NodeProto], dict[str, NDArray[np.generic]]]:
     """Gives nodes and constants that make `count`, which is `steps`, and `least`, which is 0.0, in so many steps."""
     side = 256
     body = helper.make_graph(
         [
             helper.make_node("MatMul", ["matrix_in", "eye"], ["matrix_out"]),
-            helper.make_node("Add", ["count_in", "one"], ["count_out"]),
+            helper.make_node("Add", ["count_in", "count_1"], ["count_out"]),
             helper.make_node("Identity", ["go_in"], ["go_out"]),
         ],
         "body",
@@ -134,14 +134,14 @@ def _loop() -> tuple[list[onnx.NodeProto], dict[str, NDArray[np.generic]]]:
         [tensor("go_out", "BOOL", []), tensor("matrix_out", "FP32", [side, side]), tensor("count_out", "INT64", [])],
     )
     nodes = [
-        helper.make_node("Loop", ["steps", "", "matrix", "zero"], ["last", "count"], body=body),
+        helper.make_node("Loop", ["steps", "", "matrix", "count_0"], ["last", "count"], body=body),
         helper.make_node("ReduceMin", ["last"], ["least"], keepdims=0),
     ]
     constants: dict[str, NDArray[np.generic]] = {
         "matrix": np.eye(side, dtype=np.float32),
         "eye": np.eye(side, dtype=np.float32),
-        "zero": np.array(0, np.int64),
-        "one": np.array(1, np.int64),
+        "count_0": np.array(0, np.int64),
+        "count_1": np.array(1, np.int64),
     }
     return nodes, constants
 

@@ -1,11 +1,12 @@
 """`hondo serve` as a process of its own, as users run it."""
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,11 +33,23 @@ class Process:
 
 
 @contextlib.contextmanager
-def serving(models: Path, log: Path, *options: str) -> Iterator[Process]:
-    """Starts `hondo serve` on a free port, waits until it is ready, and kills what is left of it at the end."""
+def serving(
+    models: Path, log: Path, *options: str, before: str = "", more: Mapping[str, str] | None = None
+) -> Iterator[Process]:
+    """Starts `hondo serve` on a free port, waits until it is ready, and kills what is left of it at the end.
+
+    Args:
+        models: the folder of models.
+        log: where its log goes.
+        options: of the command line.
+        before: what a shell does in its process first, such as `ulimit -n 256`.
+        more: what its environment has besides.
+    """
     with log.open("wb") as file:
         command = hondo("serve", models, "--port", "0", "--metrics-port", "0", "--device", "cpu", *options)
-        popen = subprocess.Popen(command, stdout=file, stderr=file)
+        if before:
+            command = ["sh", "-c", f'{before} && exec "$@"', "sh", *command]
+        popen = subprocess.Popen(command, stdout=file, stderr=file, env={**os.environ, **(more or {})})
     try:
         address, after_s = _wait_until_ready(popen, log)
         yield Process(popen, address, after_s, log)

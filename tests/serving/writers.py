@@ -110,14 +110,19 @@ def _constants() -> dict[str, NDArray[Any]]:
     return {**made, "zero": np.array(0, np.float32), "column": np.array([1]), "first": np.array([0])}
 
 
-def step(path: Path, steps: int = STEPS) -> Path:
-    """Writes graph "step". The state has its hash twice, the second time negative."""
+def step(path: Path, steps: int = STEPS, hangs_at_top_k: int | None = None) -> Path:
+    """Writes graph "step". The state has its hash twice, the second time negative.
+
+    Where `hangs_at_top_k` is given, a run with a row that has it does not end.
+    """
+    hanging, hanging_constants = ([], {}) if hangs_at_top_k is None else _hanging(hangs_at_top_k)
     nodes = [
+        *hanging,
         helper.make_node("Split", ["state_seen"], ["h0", "negative"], axis=1, num_outputs=2),
         helper.make_node("Cast", ["token"], ["token_f"], to=onnx.TensorProto.FLOAT),
         helper.make_node("Unsqueeze", ["token_f", "column"], ["t0"]),
         helper.make_node("Cast", ["top_k"], ["top_k_f"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Mul", ["top_p", "zero"], ["nothing"]),
+        helper.make_node("Mul", ["top_p", "least" if hanging else "zero"], ["nothing"]),
         helper.make_node("Add", ["top_k_f", "nothing"], ["shift_N"]),
         helper.make_node("Unsqueeze", ["shift_N", "column"], ["shift"]),
         helper.make_node("Sign", ["temperature"], ["is_random_N"]),
@@ -158,7 +163,20 @@ def step(path: Path, steps: int = STEPS) -> Path:
         graphs.tensor("log_probability", "FP32", ["N", steps]),
         graphs.tensor("next_state_seen", "FP32", ["N", 2]),
     ]
-    return graphs.save(path, nodes, inputs, outputs, **_used(nodes, _constants()))
+    return graphs.save(path, nodes, inputs, outputs, **_used(nodes, _constants()), **hanging_constants)
+
+
+def _hanging(top_k: int) -> tuple[list[onnx.NodeProto], dict[str, NDArray[Any]]]:
+    """Gives nodes and constants that make `least`, which is 0.0: at once, or never where a row's top_k is this."""
+    looping, constants = graphs.loop()
+    nodes = [
+        helper.make_node("Equal", ["top_k", "hangs_at"], ["hangs_N"]),
+        helper.make_node("Cast", ["hangs_N"], ["hangs_i"], to=onnx.TensorProto.INT64),
+        helper.make_node("ReduceMax", ["hangs_i"], ["hangs"], keepdims=0),
+        helper.make_node("Mul", ["hangs", "for_ever"], ["steps"]),
+        *looping,
+    ]
+    return nodes, {**constants, "hangs_at": np.array(top_k), "for_ever": np.array(10**12)}
 
 
 def prefill(path: Path) -> Path:
@@ -261,10 +279,13 @@ def open_graphs(folder: Path, steps: int = STEPS) -> Graphs:
     return Graphs.of({role: Session.open(path, threads=1) for role, path in paths.items()})
 
 
-def write_writer(models: Path, name: str = "writer", version: int = 1) -> Path:
+def write_writer(models: Path, name: str = "writer", version: int = 1, hangs_at_top_k: int | None = None) -> Path:
     """Writes the artifact below the folder `models`; gives its folder."""
     folder = models / name / str(version)
-    paths = {"prefill": prefill(folder / "prefill.onnx"), "step": step(folder / "step.onnx")}
+    paths = {
+        "prefill": prefill(folder / "prefill.onnx"),
+        "step": step(folder / "step.onnx", hangs_at_top_k=hangs_at_top_k),
+    }
     arrays: dict[str, NDArray[Any]] = {}
     for role, feeds in golden().items():
         outputs = Session.open(paths[role], threads=1).run(feeds)

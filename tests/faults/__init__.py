@@ -1,0 +1,1 @@
+"""Faults: what must hold when a part fails, each tried on the real part."""
