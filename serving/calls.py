@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import aclosing
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -15,6 +15,8 @@ from protos.rpc import python_name, request_types
 from serving.course import REQUEST_ID, Context, Course
 from serving.refusal import Refusal, abort
 from serving.witness import Witness
+
+Parsed = TypeVar("Parsed", bound=Message)
 
 # How long a response may wait for its reader.
 _PATIENCE_S: Final = 300.0
@@ -73,7 +75,7 @@ class _Answering:
         async def answer(data: bytes, context: Context) -> bytes:
             course = self._witness.begin(self._method, context)
             try:
-                course.message = _parse(self._request, data)
+                course.message = parse(self._request, data)
                 answered = (await function(course.message)).SerializeToString()
             except Exception as error:  # noqa: BLE001  whatever it is, the caller gets a status and the log the rest
                 await self._abort(course, context, error)
@@ -93,7 +95,7 @@ class _Answering:
         async def answer(data: bytes, context: Context) -> None:
             course = self._witness.begin(self._method, context)
             try:
-                course.message = _parse(self._request, data)
+                course.message = parse(self._request, data)
                 async with aclosing(function(course.message)) as responses:
                     async for response in responses:
                         course.first_message_s = course.first_message_s or time.monotonic()
@@ -148,7 +150,12 @@ async def _write(context: Context, response: Message) -> None:
         raise DeadlineExceeded(f"nothing was read of the responses for {_PATIENCE_S:g} s") from None
 
 
-def _parse(request: type[Message], data: bytes) -> Message:
+def parse(request: type[Parsed], data: bytes) -> Parsed:
+    """Gives a message from its bytes.
+
+    Raises:
+        InvalidRequest: they are none such.
+    """
     try:
         return request.FromString(data)
     except DecodeError as error:
@@ -157,4 +164,4 @@ def _parse(request: type[Message], data: bytes) -> Message:
 
 async def _parsed(request: type[Message], messages: AsyncIterable[bytes]) -> AsyncGenerator[Message]:
     async for data in messages:
-        yield _parse(request, data)
+        yield parse(request, data)

@@ -1,21 +1,29 @@
 """The standard services whose streams stand until the client leaves: health (Watch) and reflection.
 
 A server that stops waits for its calls; these would keep it waiting, so they end when it says so.
+
+Messages are parsed here, not by gRPC: it would answer UNKNOWN to whatever is none, and write a page to the log for it.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable
 from typing import Any
 
+import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2, reflection_pb2_grpc
+from google.protobuf.message import Message
+from grpc_health.v1 import health, health_pb2
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from hondo.errors import ModelNotFound, NotSupported
 from protos.pool import POOL
+from serving.calls import parse
 from serving.catalog import Catalog
+from serving.refusal import Refusal, abort
 
 _Status = health_pb2.HealthCheckResponse
 _Context = grpc.aio.ServicerContext[Any, Any]
+_Function = Callable[[Any, _Context], Awaitable[Any]]
 
 
 async def _until(end: asyncio.Event, stream: Awaitable[None]) -> None:
@@ -35,7 +43,30 @@ class _Health(health.aio.HealthServicer):
         super().__init__()
         self._end = end
 
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: _Context) -> None:  # noqa: N802
+    @property
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What answers its calls."""
+        methods = {
+            "Check": grpc.unary_unary_rpc_method_handler(_answering(self._check), None, _written),
+            "List": grpc.unary_unary_rpc_method_handler(_answering(self._list), None, _written),
+            "Watch": grpc.unary_stream_rpc_method_handler(_answering(self._watch), None, _written),
+        }
+        return grpc.method_handlers_generic_handler(health.SERVICE_NAME, methods)
+
+    async def _check(self, data: bytes, context: _Context) -> Message:
+        request = parse(health_pb2.HealthCheckRequest, data)
+        if request.service not in self._server_status:  # type: ignore[attr-defined]  # as below
+            raise ModelNotFound(
+                f"nothing is known of {request.service[:100]!r}: a service, NAME or NAME/VERSION expected"
+            )
+        answer: Message = await super().Check(request, context)
+        return answer
+
+    async def _list(self, _data: bytes, _context: _Context) -> Message:
+        raise NotSupported("who asks for health, which anybody may, is not told what there is: name what is meant")
+
+    async def _watch(self, data: bytes, context: _Context) -> None:
+        request = parse(health_pb2.HealthCheckRequest, data)
         await _until(self._end, super().Watch(request, context))
 
     async def forget(self, name: str) -> None:
@@ -49,17 +80,41 @@ class _Reflection(reflection.aio.ReflectionServicer):
         super().__init__(names, POOL)
         self._end = end
 
-    # The typeshed stub of the base says coroutine; it is an async generator.
-    async def ServerReflectionInfo(  # type: ignore[override]  # noqa: N802
-        self, request_iterator: AsyncIterable[reflection_pb2.ServerReflectionRequest], context: _Context
-    ) -> None:
-        await _until(self._end, self._reflect(request_iterator, context))
+    @property
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What answers its calls."""
+        method = grpc.stream_stream_rpc_method_handler(_answering(self._reflect_until), None, _written)
+        return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, {"ServerReflectionInfo": method})
 
-    async def _reflect(
-        self, requests: AsyncIterable[reflection_pb2.ServerReflectionRequest], context: _Context
-    ) -> None:
-        async for response in super().ServerReflectionInfo(requests, context):  # type: ignore[attr-defined]
+    async def _reflect_until(self, messages: AsyncIterable[bytes], context: _Context) -> None:
+        await _until(self._end, self._reflect(messages, context))
+
+    async def _reflect(self, messages: AsyncIterable[bytes], context: _Context) -> None:
+        # The typeshed stub of the base says coroutine; it is an async generator.
+        answers = super().ServerReflectionInfo(_parsed(messages), context)
+        async for response in answers:  # type: ignore[attr-defined]
             await context.write(response)
+
+
+async def _parsed(messages: AsyncIterable[bytes]) -> AsyncGenerator[reflection_pb2.ServerReflectionRequest]:
+    async for data in messages:
+        yield parse(reflection_pb2.ServerReflectionRequest, data)
+
+
+def _answering(function: _Function) -> _Function:
+    """Wraps a method into one that tells its errors as all others do."""
+
+    async def answer(came: object, context: _Context) -> object:
+        try:
+            return await function(came, context)
+        except Exception as error:  # noqa: BLE001  as in serving.calls
+            await abort(context, Refusal.of(error, function.__qualname__))
+
+    return answer
+
+
+def _written(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 class Standing:
@@ -73,10 +128,9 @@ class Standing:
         for file in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
             POOL.AddSerializedFile(file.serialized_pb)
         names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-        add_reflection = reflection_pb2_grpc.add_ServerReflectionServicer_to_server
+        handlers = (self._health.handler, _Reflection(names, self._end).handler)
         for server in servers:
-            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-            add_reflection(_Reflection(names, self._end), server)  # type: ignore[no-untyped-call]
+            server.add_generic_rpc_handlers(handlers)
 
     async def set_serving(self, names: Iterable[str]) -> None:
         """Says that the server ("") or a service is being served."""

@@ -8,7 +8,7 @@ import grpc
 import hypothesis
 import pytest
 
-from tests.serving import artifacts, captioners, edges, graphs, tables, words, writers
+from tests.serving import assortment
 from tests.serving.process import Process, serving
 
 # Repeatable by default; `pytest --hypothesis-profile=explore` looks for what nobody has found yet.
@@ -29,22 +29,7 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of tiny models: classifiers, one in two versions, and one of every other task; bare graphs."""
-    models = tmp_path_factory.mktemp("models")
-    artifacts.write_classifier(models, "side", 1)
-    artifacts.write_classifier(models, "side", 2)
-    words.write_classifier(models)
-    tables.write_classifier(models)
-    edges.write_detector(models)
-    writers.write_writer(models)
-    captioners.write_captioner(models)
-    artifacts.write_two_graphs(models)
-    graphs.join(models / "join" / "1" / "model.onnx")
-    graphs.add(models / "add" / "1" / "model.onnx")
-    graphs.fragile(models / "fragile" / "1" / "model.onnx")
-    graphs.pick(models / "pick" / "1" / "model.onnx")
-    for datatype in graphs.ELEMENT_TYPES:
-        graphs.same(models / f"same_{datatype}" / "1" / "model.onnx", datatype, ["n", None])
-    return models
+    return assortment.write(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")

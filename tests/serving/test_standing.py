@@ -18,6 +18,11 @@ from tests.serving.health import check, watch
 from tests.serving.process import serving
 
 SERVICES = {HONDO.full_name, INFERENCE.full_name, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+_RAW = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+]
 NAMES = ["", HONDO.full_name, INFERENCE.full_name, "side", "join"]
 
 
@@ -33,6 +38,26 @@ def test_unknown_name_is_not_found(channel: grpc.Channel, name: str) -> None:
     with pytest.raises(grpc.RpcError) as raised:
         check(channel, name)
     assert call_of(raised.value).code() is grpc.StatusCode.NOT_FOUND
+    assert repr(name) in (call_of(raised.value).details() or "")
+
+
+@pytest.mark.parametrize("path", _RAW)
+def test_bytes_that_are_no_message_are_refused(models_dir: Path, tmp_path: Path, path: str) -> None:
+    """Whatever bytes anybody sends to health and reflection are refused as a mistake, and fill no log."""
+    with serving(models_dir, tmp_path / "log") as process, grpc.insecure_channel(process.address) as channel:
+        with pytest.raises(grpc.RpcError) as raised:
+            list(channel.stream_stream(path)(iter([b"\xff"]), timeout=PATIENCE_S))
+        assert call_of(raised.value).code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert "the message is not a valid grpc." in (call_of(raised.value).details() or "")
+        assert "Traceback" not in process.log.read_text()
+
+
+def test_health_of_all_is_not_listed(channel: grpc.Channel) -> None:
+    """Health, which strangers may ask, does not list the names of all that is served, and says so."""
+    with pytest.raises(grpc.RpcError) as raised:
+        list(channel.stream_stream("/grpc.health.v1.Health/List")(iter([b""]), timeout=PATIENCE_S))
+    assert call_of(raised.value).code() is grpc.StatusCode.UNIMPLEMENTED
+    assert "name what is meant" in (call_of(raised.value).details() or "")
 
 
 def test_watching_the_unknown_says_so(channel: grpc.Channel) -> None:
