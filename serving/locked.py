@@ -4,6 +4,7 @@ import ctypes
 import logging
 import math
 import mmap
+import os
 import weakref
 from functools import cache
 from typing import Final
@@ -15,7 +16,7 @@ from serving.device import Device
 
 _log = logging.getLogger(__name__)
 
-# CUDA's runtime by the names that the CUDA provider has loaded it under; it is not loaded for this alone.
+# CUDA's runtime by the names that the CUDA provider has loaded it under; where it has not, nor is it loaded for this.
 _RUNTIMES: Final = ("libcudart.so.13", "libcudart.so.12", "cudart64_13.dll", "cudart64_12.dll")
 # cudaHostRegisterPortable: locked for all GPUs.
 _FOR_ALL: Final = 1
@@ -51,7 +52,7 @@ def _lock(pages: mmap.mmap, place: ctypes.c_void_p, number: int) -> None:
 def _runtime() -> ctypes.CDLL | None:
     for name in _RUNTIMES:
         try:
-            return ctypes.CDLL(name)
+            return ctypes.CDLL(name, mode=getattr(os, "RTLD_NOLOAD", 0) | ctypes.DEFAULT_MODE)
         except OSError:
             continue
     _log.warning("no page-locked memory: CUDA's runtime (%s) is not loaded", ", ".join(_RUNTIMES))

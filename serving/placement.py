@@ -1,9 +1,13 @@
 """Where the nodes of a graph were placed: none may compute on the CPU unnoticed where another device was asked for.
 
-ONNX Runtime says which provider it gave each node to. Those on the CPU are of two kinds. Some work out shapes: they
-hang on Shape or Size and on constants alone, handle a few numbers that the device's kernels want on the CPU anyway, and
-are placed there on purpose (`GetCpuPreferredNodes` in onnxruntime's fallback_cpu_capability.cc). The others compute,
-and each run waits while their tensors are copied to and fro. Which is which, the file tells: ONNX Runtime does not.
+ONNX Runtime says which provider it gave each node to. Some of those on the CPU do no harm:
+
+- They work out shapes: they hang on Shape or Size and on constants alone, handle a few numbers that the device wants on
+  the CPU anyway, and are placed there on purpose (`GetCpuPreferredNodes` in onnxruntime's fallback_cpu_capability.cc).
+- They only rearrange what came in, which is here, before it goes to the device.
+
+The others compute, and each run waits for them and while their tensors are copied to and fro. Which is which, the file
+tells: ONNX Runtime does not.
 """
 
 import mmap
@@ -24,6 +28,9 @@ RECORD: Final = "session.record_ep_graph_assignment_info"
 
 _SHAPES: Final = frozenset({"Shape", "Size"})
 _CONSTANT: Final = "Constant"
+_REARRANGING: Final = frozenset(
+    {"Concat", "Expand", "Flatten", "Identity", "Pad", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"}
+)
 # Names that an error gives of each operator.
 _MOST_NAMED: Final = 3
 
@@ -54,8 +61,10 @@ class _Read:
     small: set[str] = field(default_factory=set)
     # ... and what is made of shapes.
     shapes: set[str] = field(default_factory=set)
-    # Whether all nodes with an operator and a name work out shapes; names may be missing.
-    works_on_shapes: dict[Node, bool] = field(default_factory=dict)
+    # What came in, rearranged or not.
+    came: set[str] = field(default_factory=set)
+    # Whether all nodes with an operator and a name do no harm on the CPU; names may be missing.
+    harmless: dict[Node, bool] = field(default_factory=dict)
 
 
 def check(path: Path, session: onnxruntime.InferenceSession, device: str) -> None:
@@ -81,13 +90,13 @@ def check(path: Path, session: onnxruntime.InferenceSession, device: str) -> Non
 
 
 def _computing(path: Path, on_cpu: Sequence[Node]) -> Iterator[Node]:
-    """Goes through those nodes that do more than work out shapes; an optimiser's own ones count among them."""
-    works_on_shapes = shape_nodes(path)
-    yield from (each for each in on_cpu if each.operator not in _SHAPES and not works_on_shapes.get(each, False))
+    """Goes through those nodes that do harm; what is not in the file, but an optimiser's own, counts among them."""
+    known = harmless(path)
+    yield from (each for each in on_cpu if each.operator not in _SHAPES and not known.get(each, False))
 
 
-def shape_nodes(path: Path) -> Mapping[Node, bool]:
-    """Says of each node of a graph whether it only works out shapes.
+def harmless(path: Path) -> Mapping[Node, bool]:
+    """Says of each node of a graph whether it does no harm on the CPU.
 
     Raises:
         InvalidArtifact: the file is no ONNX file.
@@ -97,10 +106,13 @@ def shape_nodes(path: Path) -> Mapping[Node, bool]:
         with path.open("rb") as file:
             for number, content in messages(memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))):
                 if number == _MODEL_GRAPH:
+                    read.came.update(
+                        name for value in _contents(content, _GRAPH_INPUT) for name in _texts(value, _INPUT_NAME)
+                    )
                     _read_graph(content, read)
     except (OSError, ValueError) as error:
         raise InvalidArtifact(f"{path} is no ONNX file: {error}") from error
-    return read.works_on_shapes
+    return read.harmless
 
 
 def _read_graph(graph: memoryview, read: _Read) -> None:
@@ -122,11 +134,14 @@ def _read_node(data: memoryview, read: _Read) -> None:
     inputs = {each for each in _texts(data, _NODE_INPUT) if each}
     outputs = _texts(data, _NODE_OUTPUT)
     is_shape = operator in _SHAPES or (not inputs.isdisjoint(read.shapes) and inputs <= read.shapes | read.small)
+    comes = operator in _REARRANGING and inputs <= read.came | read.shapes | read.small
     if is_shape:
         read.shapes.update(outputs)
     elif operator == _CONSTANT:
         read.small.update(outputs)
-    read.works_on_shapes[node] = (is_shape or operator == _CONSTANT) and read.works_on_shapes.get(node, True)
+    elif comes:
+        read.came.update(outputs)
+    read.harmless[node] = (is_shape or comes or operator == _CONSTANT) and read.harmless.get(node, True)
     for number, attribute in messages(data):
         if number == _NODE_ATTRIBUTE:
             for within, graph in messages(attribute):

@@ -93,8 +93,8 @@ def named(name: str) -> str:
     wanted = short(name.replace("-", "").replace("_", ""))
     if wanted not in by_short:
         near = difflib.get_close_matches(wanted, by_short, n=1)
-        meant = f"; {near[0]} is meant?" if near else ""
-        raise InvalidSettings(f"--provider {name}: there is no such execution provider{meant}. {_has()}")
+        meant = f"; {near[0]} is meant?" if near else ";"
+        raise InvalidSettings(f"--provider {name}: there is no such execution provider{meant} {_has()}")
     return by_short[wanted]
 
 
@@ -116,7 +116,7 @@ def why_missing(provider: str) -> str:
 
 def _has() -> str:
     has = ", ".join(short(provider) for provider in onnxruntime.get_available_providers())
-    return f"This onnxruntime {onnxruntime.__version__} has {has}"
+    return f"this onnxruntime {onnxruntime.__version__} has {has}"
 
 
 def parsed(options: str | None) -> dict[str, str]:
