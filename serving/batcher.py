@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-import numpy as np
-
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
 from serving.company import Company
@@ -22,6 +20,7 @@ from serving.leash import Leash
 from serving.niceness import give_way
 from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
+from serving.runner import Plain, Runner
 from serving.session import Session
 from serving.sizes import Sizes
 from serving.tally import Outcome, Tally
@@ -62,8 +61,9 @@ class Batcher:
     """Runs one session for many callers; made on the event loop that they live on."""
 
     def __init__(self, plan: Plan, queueing: Queueing, tally: Tally) -> None:
-        self._session = plan.session
-        self._alone = plan.alone
+        # One for each thread, or for the event loop.
+        self._runners: Sequence[Runner] = plan.runners or [Plain(plan.session)] * max(1, plan.instances)
+        self._alone = None if plan.alone is None else Plain(plan.alone)
         self._sizes = plan.sizes or Sizes.alone()
         self._shares_runs = plan.sizes is not None
         self._queueing = queueing
@@ -71,14 +71,16 @@ class Batcher:
         self._queue = Queue()
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
-        # What each thread waits on that has nothing to run, the one that ran last at the end. It goes first: its core
-        # is warm, and the others' stay free for the threads that help it.
-        self._idle: list[threading.Condition] = []
+        # What each thread waits on that has nothing to run, and where it would run; the one that ran last at the end.
+        # It goes first, where as much runs on its device as on others: its core is warm, and the others' stay free for
+        # the threads that help it.
+        self._idle: list[tuple[threading.Condition, Session]] = []
         # What was begun on the event loop, and goes on on a thread.
         self._handed_over: deque[list[Share]] = deque()
         # The runs that are under way, and whose rows they have.
         self._under_way: dict[Leash, list[Share]] = {}
         self._running = 0
+        self._running_on = dict.fromkeys((runner.session for runner in self._runners), 0)
         self._idle_since_s = 0.0
         self._company = Company()
         self._boarding = False
@@ -86,7 +88,7 @@ class Batcher:
         self._row_s = 0.0
         self._closed = False
         self._threads: list[threading.Thread] = []
-        self._start(plan.instances)
+        self._start(self._runners[: plan.instances])
 
     @property
     def queued_rows(self) -> int:
@@ -141,9 +143,9 @@ class Batcher:
         for thread in self._threads:
             thread.join()
 
-    def _start(self, threads: int) -> None:
-        for _ in range(threads):
-            thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+    def _start(self, runners: Sequence[Runner]) -> None:
+        for runner in runners:
+            thread = threading.Thread(target=self._work, args=(runner,), name="batcher", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -163,7 +165,12 @@ class Batcher:
             self._board_soon()
 
     def _wake(self) -> None:
-        self._idle.pop().notify()
+        """Has a thread look for work: one on the device where least runs."""
+        least = min(self._running_on[session] for _, session in self._idle)
+        last = max(place for place, (_, session) in enumerate(self._idle) if self._running_on[session] == least)
+        changed, session = self._idle.pop(last)
+        self._running_on[session] += 1  # until the thread sees for itself, the next one goes elsewhere
+        changed.notify()
 
     def _overloaded(self) -> Overloaded:
         waiting, most = self._queue.rows, self._queueing.max_rows
@@ -205,48 +212,51 @@ class Batcher:
         if not self._queue.rows or self._threads:
             return
         self._company.came(self._queue.rows, in_time=in_time)
-        shares = self._take()
-        if late := self._run(shares, min(_INLINE_S, self._queueing.run_s)):
-            self._hand_over(late)
+        runner, shares = self._runners[0], self._take()
+        if late := self._run(shares, runner, min(_INLINE_S, self._queueing.run_s)):
+            self._hand_over(late, runner.session)
         elif self._queue.rows:
             self._board_soon()
 
-    def _hand_over(self, shares: list[Share]) -> None:
+    def _hand_over(self, shares: list[Share], session: Session) -> None:
         """Leaves the event loop for good, with a run that took too long there."""
-        _log.warning("%s ran for %g s on the event loop: from now on it runs on threads", self._session.path, _INLINE_S)
+        _log.warning("%s ran for %g s on the event loop: from now on it runs on threads", session.path, _INLINE_S)
         self._handed_over.append(shares)
-        self._start(_THREADS_THEN)
+        self._start([Plain(session)] * _THREADS_THEN)
 
     def _board_soon(self) -> None:
         if not self._boarding:
             self._boarding = True
             self._loop.call_soon(self._board)
 
-    def _work(self) -> None:
+    def _work(self, runner: Runner) -> None:
         """What each thread does: take a batch, run it, hand out its rows; until closed and empty."""
         give_way()
         changed = threading.Condition(self._lock)
-        while shares := self._wait_for_batch(changed):
-            self._run_all(shares)
+        while shares := self._wait_for_batch(changed, runner.session):
+            self._run_all(shares, runner)
             with self._lock:
                 self._running -= 1
+                self._running_on[runner.session] -= 1
                 self._idle_since_s = time.monotonic()
 
-    def _wait_for_batch(self, changed: threading.Condition) -> list[Share]:
+    def _wait_for_batch(self, changed: threading.Condition, session: Session) -> list[Share]:
         """Waits for work and takes the batch to run next; nothing once the batcher is closed and empty."""
         with self._lock:
             while True:
                 if self._handed_over:
                     self._running += 1
+                    self._running_on[session] += 1
                     return self._handed_over.popleft()
                 if not self._queue.rows:
                     if self._closed:
                         return []
-                    self._wait(changed, None)
+                    self._wait(changed, session, None)
                 elif (wait_s := self._wait_for_company_s()) > 0:
-                    self._wait(changed, wait_s)
+                    self._wait(changed, session, wait_s)
                 else:
                     self._running += 1
+                    self._running_on[session] += 1
                     return self._take()
 
     def _take(self) -> list[Share]:
@@ -254,11 +264,14 @@ class Batcher:
         self._tally.queue_rows.set(self._queue.rows)
         return shares
 
-    def _wait(self, changed: threading.Condition, at_most_s: float | None) -> None:
-        self._idle.append(changed)
+    def _wait(self, changed: threading.Condition, session: Session, at_most_s: float | None) -> None:
+        waiting = (changed, session)
+        self._idle.append(waiting)
         changed.wait(at_most_s)
-        if changed in self._idle:
-            self._idle.remove(changed)
+        if waiting in self._idle:
+            self._idle.remove(waiting)
+        else:
+            self._running_on[session] -= 1
 
     def _wait_for_company_s(self) -> float:
         """Gives how long the oldest request should still wait for others to share its run."""
@@ -270,21 +283,21 @@ class Batcher:
             return 0.0
         return self._queue.oldest_s() + max_wait_s - now_s
 
-    def _run_all(self, shares: list[Share]) -> None:
+    def _run_all(self, shares: list[Share], runner: Runner) -> None:
         """Runs some rows on a thread; one request that takes for ever does not hold up its company for as long."""
         most_s = self._queueing.run_s
         brief_s = min(most_s, max(_COMPANY_S, _TIMES * self._sizes.run_s[-1]))
-        for share in self._run(shares, brief_s if len(shares) > 1 else most_s):
-            self._run([share], most_s)
+        for share in self._run(shares, runner, brief_s if len(shares) > 1 else most_s):
+            self._run([share], runner, most_s)
 
-    def _run(self, shares: list[Share], limit_s: float) -> list[Share]:
+    def _run(self, shares: list[Share], runner: Runner, limit_s: float) -> list[Share]:
         """Runs some rows; where that fails each request alone, so that a bad one does not fail its company.
 
         Returns:
             What did not end in time, but may have more than that.
         """
         leash = Leash(limit_s)
-        error = self._try(shares, leash)
+        error = self._try(shares, runner, leash)
         if error is None:
             return []
         is_inline = not self._threads
@@ -292,24 +305,28 @@ class Batcher:
             return shares
         if len(shares) == 1:
             if leash.is_late:
-                _log.error("%s ran for longer than %g s and was ended", self._session.path, limit_s)
+                _log.error("%s ran for longer than %g s and was ended", runner.session.path, limit_s)
             self._hand_out(self._fail, shares, leash.why(error))
             return []
         late: list[Share] = []
         for share in shares:
-            late += [share] if is_inline and late else self._run([share], limit_s)
+            late += [share] if is_inline and late else self._run([share], runner, limit_s)
         return late
 
-    def _try(self, shares: list[Share], leash: Leash) -> Exception | None:
+    def _try(self, shares: list[Share], runner: Runner, leash: Leash) -> Exception | None:
         """Runs some rows together, unless their callers have all left; gives what the graph raised."""
         if all(share.job.done.done() for share in shares):
             self._hand_out(self._fail, shares, Unavailable("whoever asked has left"))
             return None
+        rows = sum(share.rows for share in shares)
+        padding = self._sizes.padded(rows) - rows
         started_s = time.monotonic()
         self._under_way[leash] = shares
         try:
             with leash:
-                arrays = self._chosen().run(self._joined(shares), shares[0].job.outputs, leash.options)
+                arrays = self._chosen(runner).run(
+                    [share.feeds() for share in shares], padding, shares[0].job.outputs, leash.options
+                )
         except Exception as error:  # noqa: BLE001  whatever the graph raises belongs to the request that caused it
             return error
         finally:
@@ -318,9 +335,9 @@ class Batcher:
         self._hand_out(self._deliver, shares, arrays)
         return None
 
-    def _chosen(self) -> Session:
-        """Gives the session for a run: that on all cores where nothing else runs or waits."""
-        return self._alone if self._alone and self._running == 1 and not self._queue.rows else self._session
+    def _chosen(self, runner: Runner) -> Runner:
+        """Gives what runs a batch: the thread's own, or that on all cores where nothing else runs or waits."""
+        return self._alone if self._alone and self._running == 1 and not self._queue.rows else runner
 
     def _remember(self, started_s: float, shares: list[Share]) -> None:
         """Counts a run, and keeps a running mean of the time a row takes, over all that run side by side."""
@@ -333,18 +350,6 @@ class Batcher:
         self._tally.batch_rows.observe(rows)
         self._tally.run_seconds.observe(took_s)
         self._tally.run_seconds_by_rows[rows].observe(took_s)
-
-    def _joined(self, shares: list[Share]) -> Tensors:
-        """Joins the rows of a batch and pads them to a warmed size with copies of the last row."""
-        rows = sum(share.rows for share in shares)
-        padding = self._sizes.padded(rows) - rows
-        first = shares[0].feeds()
-        if len(shares) == 1 and not padding:
-            return first
-        parts = [share.feeds() for share in shares]
-        if padding:
-            parts.append({name: np.repeat(array[-1:], padding, axis=0) for name, array in parts[-1].items()})
-        return {name: np.concatenate([part[name] for part in parts]) for name in first}
 
     def _hand_out(self, function: Callable[[list[Share], T], None], shares: list[Share], outcome: T) -> None:
         """Brings the outcome of a run to the event loop."""

@@ -31,7 +31,7 @@ class Catalog:
 
         Args:
             folder: where NAME/VERSION are.
-            device: CPU or CUDA, as `device.choose` gives it.
+            device: as `device.choose` gives it.
             settings: how; the defaults unless given.
 
         Raises:

@@ -59,8 +59,8 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
     Each setting below may stand in a TOML file, its name with underscores (max_batch_size = 16), and those that make
     sense for one model alone, in a table of its own ([models.lenet5]): versions, load, threads, instances, max_run_mb,
     max_batch_size, max_wait_ms, max_queue_rows, queue_timeout_ms, run_timeout_seconds, max_sequences,
-    sequence_idle_seconds. What the
-    command line says goes before all of it.
+    sequence_idle_seconds, trust_models, cpu_fallback, provider_options and all that begin with cuda_. What the command
+    line says goes before all of it.
     """
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
     settings = Settings.read(file, stated(context), is_beside_models=config is None)
@@ -70,7 +70,7 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
     if settings.workers > 1 and not dry_run:
         asyncio.run(_supervise(context, settings, door))
         return
-    device = choose(Device(settings.device))
+    device = choose(settings.device, settings.provider, settings.model.acceleration.options)
     stock = Stock.of(models, settings)
     catalog = Catalog.of(stock, device, settings)
     if dry_run:

@@ -17,7 +17,6 @@ from protos.model_config_pb2 import (
 )
 from serving.batcher import Queueing
 from serving.datatypes import BYTES
-from serving.device import Device
 from serving.model import Model
 from serving.queue import Priority
 from serving.sequences import Sequences
@@ -64,7 +63,7 @@ def of_sequences(name: str, sequences: Sequences) -> ModelConfig:
 def _of(
     name: str, session: Session, inputs: Sequence[Signature], outputs: Sequence[Signature], *, has_batch: bool
 ) -> ModelConfig:
-    is_on_gpu = session.device is Device.CUDA
+    is_on_gpu = session.device.is_cuda
     first = 1 if has_batch else 0  # the batch is not among Triton's dims
     kind = ModelInstanceGroup.KIND_GPU if is_on_gpu else ModelInstanceGroup.KIND_CPU
     return ModelConfig(
@@ -73,7 +72,9 @@ def _of(
         backend=_BACKEND,
         version_policy=ModelVersionPolicy(all=ModelVersionPolicy.All()),
         default_model_filename=session.path.name,
-        instance_group=[ModelInstanceGroup(name=f"{name}_0", kind=kind, count=1, gpus=[0] if is_on_gpu else [])],
+        instance_group=[
+            ModelInstanceGroup(name=f"{name}_0", kind=kind, count=1, gpus=[session.device.number] if is_on_gpu else [])
+        ],
         model_transaction_policy=ModelTransactionPolicy(decoupled=False),
         input=[ModelInput(name=each.name, data_type=_data_type(each), dims=each.wire_shape[first:]) for each in inputs],
         output=[

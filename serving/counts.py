@@ -71,6 +71,52 @@ class Gauge:
         yield "", None, self.value
 
 
+class SharedCounter(Counter):
+    """A counter that several threads count on.
+
+    Args:
+        whole: what it counts for.
+        lock: whoever counts for it holds this.
+    """
+
+    __slots__ = ("_lock", "_whole")
+
+    def __init__(self, whole: Counter, lock: threading.Lock) -> None:
+        super().__init__()
+        self._whole = whole
+        self._lock = lock
+
+    def inc(self, amount: int = 1) -> None:
+        """Counts."""
+        with self._lock:
+            self._whole.inc(amount)
+
+
+class PartOfGauge(Gauge):
+    """One of several parts of a gauge, each set by another thread: the gauge is their sum.
+
+    Args:
+        whole: the gauge.
+        parts: the values of all parts.
+        lock: whoever sets one holds this.
+    """
+
+    __slots__ = ("_lock", "_parts", "_whole")
+
+    def __init__(self, whole: Gauge, parts: "list[PartOfGauge]", lock: threading.Lock) -> None:
+        super().__init__()
+        self._whole = whole
+        self._parts = parts
+        self._lock = lock
+        parts.append(self)
+
+    def set(self, value: int) -> None:
+        """Notes how much there is of this part."""
+        with self._lock:
+            self.value = value
+            self._whole.set(sum(part.value for part in self._parts))
+
+
 class Histogram:
     """How large something was, each time; without bounds, only their number and sum."""
 

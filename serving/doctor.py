@@ -22,7 +22,8 @@ from serving.access.certificates import Certificates
 from serving.access.settings import is_loopback
 from serving.access.tokens import Tokens
 from serving.cores import available
-from serving.device import CUDA_PROVIDER, Device, choose
+from serving.device import choose
+from serving.providers import CUDA_PROVIDER
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  only looked at
 _MEMORY_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -125,7 +126,7 @@ def _device() -> Iterator[Finding]:
             yield Finding(Verdict.FINE, f"models run on the CPU ({providers})")
         return
     try:
-        choose(Device.CUDA)
+        choose("cuda")
     except DeviceUnavailable as error:
         advice = "install the driver, or mount it into the container" if not has_driver else str(error)
         yield Finding(Verdict.MIND, f"CUDA does not come up, so models run on the CPU ({providers})", advice)

@@ -38,7 +38,7 @@ def begin(
 
     Args:
         place: where it lies.
-        device: CPU or CUDA, as `device.choose` gives it.
+        device: as `device.choose` gives it.
         settings: the model's.
         cores: how many to compute with; all that the process may use, unless given.
         is_behind: requests are being answered meanwhile, and go first.
@@ -74,7 +74,7 @@ def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes)
         is_detector = read.manifest.HasField("edge_detection")
         pixel_bytes = footprint.bytes_per_pixel(read.graph_path(MODEL)) if is_detector else 0
         return Model(place, settings, plans, read, pixel_bytes=pixel_bytes)
-    session = Session.open(bare_graph(place.path), device, wishes.run_threads)
+    session = Session.open(bare_graph(place.path), device.each[0], wishes.run_threads, wishes.acceleration)
     states.declared(session)  # fails where the graph cannot have it
     planned = plan.make(session, device, sample.made_up(session.inputs), wishes, proved=False)
     return Model(place, settings, {MODEL: planned}, None)
@@ -83,31 +83,52 @@ def _load(place: Place, device: Device, settings: ModelSettings, wishes: Wishes)
 def _sessions(read: Artifact, device: Device, wishes: Wishes) -> dict[str, Session]:
     """Opens an artifact's graphs, and holds that they are what its task takes."""
     roles = [graph.role for graph in read.manifest.graphs]
-    sessions = {role: Session.open(read.graph_path(role), device, wishes.run_threads) for role in roles}
+    sessions = {role: _opened(read, role, device, wishes) for role in roles}
     _check_task(read, sessions)
     return sessions
 
 
 def _captioner(place: Place, settings: ModelSettings, read: Artifact, device: Device, wishes: Wishes) -> Model:
     sessions = _sessions(read, device, wishes)
-    encode, golden = _planned(read, ENCODE, sessions[ENCODE], wishes), _checked_golden(read, STEP, sessions[STEP])
+    encode, golden = (
+        _planned(read, ENCODE, sessions[ENCODE], device, wishes),
+        _checked_golden(read, STEP, sessions[STEP]),
+    )
     planned = decode_plan.make(Graphs.of_captioner(sessions), device, {STEP: golden}, wishes)
+    _check_others(read, planned)
     return Model(place, settings, {ENCODE: encode}, read, decode_plan=planned)
 
 
 def _writer_plan(read: Artifact, device: Device, wishes: Wishes) -> DecodePlan:
     sessions = _sessions(read, device, wishes)
     golden = {role: _checked_golden(read, role, session) for role, session in sessions.items()}
-    return decode_plan.make(Graphs.of(sessions), device, golden, wishes)
+    planned = decode_plan.make(Graphs.of(sessions), device, golden, wishes)
+    _check_others(read, planned)
+    return planned
+
+
+def _opened(read: Artifact, role: str, device: Device, wishes: Wishes) -> Session:
+    """Opens a graph on the first device."""
+    return Session.open(read.graph_path(role), device.each[0], wishes.run_threads, wishes.acceleration)
 
 
 def _plan(read: Artifact, role: str, device: Device, wishes: Wishes) -> Plan:
-    return _planned(read, role, Session.open(read.graph_path(role), device, wishes.run_threads), wishes)
+    return _planned(read, role, _opened(read, role, device, wishes), device, wishes)
 
 
-def _planned(read: Artifact, role: str, session: Session, wishes: Wishes) -> Plan:
+def _planned(read: Artifact, role: str, session: Session, device: Device, wishes: Wishes) -> Plan:
     inputs = _checked_golden(read, role, session)
-    return plan.make(session, session.device, sample.from_golden(inputs), wishes, proved=True)
+    planned = plan.make(session, device, sample.from_golden(inputs), wishes, proved=True)
+    for other in planned.sessions[1:]:
+        _checked_golden(read, role, other)
+    return planned
+
+
+def _check_others(read: Artifact, planned: DecodePlan) -> None:
+    """Makes sure that each further device computes what the artifact promises."""
+    for graphs in planned.others:
+        for role, session in graphs.by_role.items():
+            _checked_golden(read, role, session)
 
 
 def bare_graph(place: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Self
 from hondo.artifact import Artifact
 from serving.batcher import Batcher
 from serving.decode.graphs import ENCODE, PREFILL
-from serving.decode.loop import Loop
+from serving.decode.loops import Loops
 from serving.decode.plan import Plan as DecodePlan
 from serving.metrics import Metrics
 from serving.place import Place
@@ -46,7 +46,7 @@ class Model:
         self.plans: Mapping[str, Plan] = plans
         self.decode_plan = decode_plan
         self._batchers: dict[str, Batcher] = {}
-        self._loop: Loop | None = None
+        self._loop: Loops | None = None
         # Calls that use it, and what is set while there are none.
         self._users = 0
         self._is_unused = asyncio.Event()
@@ -66,10 +66,10 @@ class Model:
         }
         if self.decode_plan is not None:
             begins = PREFILL if self.decode_plan.graphs.prefill is not None else ENCODE
-            self._loop = Loop(self.decode_plan, queueing, metrics.decode_tally(self.name, self.version, begins))
+            self._loop = Loops(self.decode_plan, queueing, metrics.decode_tally(self.name, self.version, begins))
 
     @property
-    def loop(self) -> Loop:
+    def loop(self) -> Loops:
         """Gives what reads and writes tokens, where the task is to write them."""
         assert self._loop is not None, "the model writes tokens, and is open"
         return self._loop

@@ -2,8 +2,8 @@
 
 import logging
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from hondo.artifact import Tensors
 from hondo.errors import InvalidArtifact
+from serving import runner
 from serving.cores import available
 from serving.device import Device
+from serving.providers import Acceleration
+from serving.runner import Bound, Plain, Runner
 from serving.sample import Sample
 from serving.session import Session
 from serving.sizes import Sizes, best_s
@@ -38,6 +41,8 @@ class Wishes:
     threads: int | None = None
     # Runs side by side; 0 runs on the event loop.
     instances: int | None = None
+    # How graphs run on what is not the CPU.
+    acceleration: Acceleration = field(default_factory=Acceleration)
     # Load also what reaches beyond the folder of models, or has operators that are not onnxruntime's own.
     trusted: bool = False
 
@@ -63,14 +68,21 @@ class Plan:
     instances: int
     # The same graph on all cores, for a batch that has them to itself; None where that would not be faster.
     alone: Session | None = None
+    # What runs it: one for each of the instances, device by device; none where the session does, for all of them.
+    runners: tuple[Runner, ...] = ()
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The graph on each device."""
+        return tuple(dict.fromkeys((self.session, *(each.session for each in self.runners))))
 
 
 def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes, *, proved: bool) -> Plan:
     """Plans how to run a graph, and warms it at every size that it will run at.
 
     Args:
-        session: the graph, open with the threads wished for or all cores.
-        device: where it is open.
+        session: the graph, open on the first device with the threads wished for or all cores.
+        device: where it is to run: one or several of a kind.
         sample: its inputs, or None where they cannot be made up.
         wishes: what the user settled.
         proved: the graph is known to treat each row by itself; otherwise that is tried out.
@@ -82,38 +94,62 @@ def make(session: Session, device: Device, sample: Sample | None, wishes: Wishes
     reason = _why_alone(session, sample, proved=proved)
     if sample is None or reason:
         _log.info("%s: each request runs alone: %s", session.path, reason)
-        return Plan(session, None, wishes.instances or 1)
+        runners = _runners(Plain(session), device, wishes, warming=[], threads=threads, instances=wishes.instances or 1)
+        return Plan(session, None, len(runners), runners=runners)
     try:
         alone = None
-        if device is Device.CPU and wishes.threads is None and wishes.instances is None and threads > 1:
+        if device.is_cpu and wishes.threads is None and wishes.instances is None and threads > 1:
             # Rows side by side on a thread each serve more than one after another on all: nothing is handed over.
-            wide, session, threads = session, Session.open(session.path, device, 1), 1
+            wide, session, threads = session, Session.open(session.path, session.device, 1), 1
             # The sample's size says nothing of what all cores save where requests choose the size.
             alone = wide if not _is_sized(session) or _is_worth(wide, session, sample) else None
         row_numbers = None if _is_sized(session) else sum(array.size for array in sample(1).values())
-        sizes = Sizes.measure(_runner(session, sample), wishes.max_batch_size, row_numbers)
+        first = runner.of(session, wishes.max_batch_size)
+        sizes = Sizes.measure(_preparing(first, sample), wishes.max_batch_size, row_numbers)
         if alone is not None:
             for size in sizes.sizes:
-                best_s(_runner(alone, sample)(size))
+                best_s(_preparing(Plain(alone), sample)(size))
+        instances = wishes.instances
+        if instances is None:
+            instances = _instances(session, sizes, device, wishes.usable_cores // threads)
+        warming = [sample(size) for size in sizes.sizes]
+        runners = _runners(first, device, wishes, warming=warming, threads=threads, instances=instances)
     except Exception as error:
         raise InvalidArtifact(f"{session.path} does not run at every batch size: {error}") from error
-    instances = (
-        _instances(session, sizes, device, wishes.usable_cores // threads)
-        if wishes.instances is None
-        else wishes.instances
-    )
+    instances = _threads(runners, instances)
     place = f"{instances} side by side" if instances else "on the event loop"
     _log.info(
         "%s: %s; %s, %d threads each%s", session.path, sizes, place, threads, ", or alone on all" if alone else ""
     )
-    return Plan(session, sizes, instances, alone)
+    return Plan(session, sizes, instances, alone, runners)
 
 
 def _instances(session: Session, sizes: Sizes, device: Device, most: int) -> int:
+    """Gives how many runs there should be side by side on each device; 0 is on the event loop."""
     # Where requests choose how large a row is, the sample's run says nothing of theirs.
     if _is_sized(session) and sizes.run_s[-1] < _INLINE_S:
         return 0
-    return 1 if device is Device.CUDA else max(1, most)
+    return max(1, most) if device.is_cpu else 1
+
+
+def _threads(runners: Sequence[Runner], instances: int | None) -> int:
+    """Gives how many threads run: one for each runner, but none where all is done on the event loop."""
+    return 0 if instances == 0 and len(runners) == 1 else len(runners)
+
+
+def _runners(
+    first: Plain | Bound, device: Device, wishes: Wishes, *, warming: Sequence[Tensors], threads: int, instances: int
+) -> tuple[Runner, ...]:
+    """Gives what runs on each device, so many side by side; the first of them is warm, the others are warmed."""
+    path, how = first.session.path, wishes.acceleration
+    others = [Session.open(path, each, threads, how) for each in device.each[1:]]
+    sessions = [session for session in (first.session, *others) for _ in range(max(1, instances))]
+    runners = (first, *(runner.of(session, wishes.max_batch_size) for session in sessions[1:]))
+    for each in runners[1:]:
+        if isinstance(each, Bound) or each.session is not first.session:
+            for feeds in warming:
+                each.warm(feeds)
+    return runners
 
 
 def _is_sized(session: Session) -> bool:
@@ -121,12 +157,15 @@ def _is_sized(session: Session) -> bool:
     return all(isinstance(side, int) for signature in session.inputs for side in signature.shape[1:])
 
 
-def _runner(session: Session, sample: Sample) -> Callable[[int], Callable[[], object]]:
+def _preparing(runs: Plain | Bound, sample: Sample) -> Callable[[int], Callable[[], object]]:
     """Gives what runs so many rows, their making left out of the time."""
+    outputs = [signature.name for signature in runs.session.outputs]
 
     def prepare(rows: int) -> Callable[[], object]:
         feeds = sample(rows)
-        return lambda: session.run(feeds)
+        if isinstance(runs, Bound):
+            runs.warm(feeds)
+        return lambda: runs.run([feeds], 0, outputs)
 
     return prepare
 
@@ -144,7 +183,7 @@ def _is_worth(wide: Session, narrow: Session, sample: Sample) -> bool:
 
 
 def _row_s(session: Session, sample: Sample) -> float:
-    return best_s(_runner(session, sample)(1))
+    return best_s(_preparing(Plain(session), sample)(1))
 
 
 def _why_alone(session: Session, sample: Sample | None, *, proved: bool) -> str | None:

@@ -40,6 +40,7 @@ def _of_model(model: Model) -> Iterator[str]:
     for role, plan in model.plans.items():
         sizes = "each request alone" if plan.sizes is None else f"{_numbers(plan.sizes.sizes)} rows a run"
         place = f"{plan.instances} side by side" if plan.instances else "on the event loop"
+        place += f", {len(plan.sessions)} devices" if len(plan.sessions) > 1 else ""
         yield f"  {role}: {sizes}, {place}{', a lone one on all cores' if plan.alone else ''}"
     if (writing := model.decode_plan) is not None:
         reads = f"; prefill: {_numbers(writing.read_sizes)}" if writing.graphs.prefill is not None else ""

@@ -1,10 +1,14 @@
 """One ONNX graph, ready to run on ONNX Runtime: the code that serves, and the code that the export gate runs."""
 
 import ctypes
+import itertools
+import logging
+import threading
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import onnxruntime
@@ -12,15 +16,23 @@ from numpy.typing import NDArray
 
 from hondo.artifact import Tensors
 from hondo.errors import DeviceUnavailable, InvalidArtifact, InvalidRequest, ResourceExhausted
-from serving import attempt
+from serving import attempt, placement, providers
 from serving.cores import available
 from serving.datatypes import BF16, BY_ONNX, BYTES, Datatype
-from serving.device import CPU_PROVIDER, CUDA_PROVIDER, Device
+from serving.device import Device
 from serving.instructions import overflows_in_8_bits
+from serving.providers import Acceleration
+
+_log = logging.getLogger(__name__)
 
 _ONNX_BFLOAT16 = 16  # onnx.TensorProto.BFLOAT16
 # What onnxruntime says where it gets no memory on the CPU, from C++ and from CUDA: it has no error of its own for that.
 _NO_MEMORY = ("Failed to allocate memory", "bad_alloc", "out of memory")
+# A run's option: the number of the CUDA graph that it records or repeats, which a session keeps; -1 is none.
+_GRAPH_ID: Final = "gpu_graph_id"
+_NO_GRAPH: Final = "-1"
+# How onnxruntime calls the memory of this process.
+_HERE: Final = "Cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +56,8 @@ class OnDevice:
 
     value: onnxruntime.OrtValue
     shape: tuple[int, ...]
+    # Of the device.
+    number: int = 0
 
 
 # What a graph's input or output may be bound to.
@@ -63,56 +77,85 @@ def in_words(signatures: Sequence[Signature]) -> str:
 
 
 class Session:
-    """A loaded graph."""
+    """A loaded graph.
 
-    def __init__(self, path: Path, session: onnxruntime.InferenceSession) -> None:
+    One that captures keeps the work of runs that it is bound to as CUDA graphs: ONNX Runtime then allows one run at a
+    time, and everything at the same place in each.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        session: onnxruntime.InferenceSession,
+        device: Device = Device.CPU,
+        *,
+        captures: bool = False,
+    ) -> None:
         self.path = path
         self._session = session
-        self.device = Device.CUDA if CUDA_PROVIDER in session.get_providers() else Device.CPU
+        self.device = device
+        self.captures = captures
         self.inputs = tuple(_signature(node) for node in session.get_inputs())
         self.outputs = tuple(_signature(node) for node in session.get_outputs())
         self.metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
         self.signatures = (*self.inputs, *self.outputs)
         self._input_types = {signature.name: signature.datatype for signature in self.inputs}
         self._bf16_outputs = {signature.name for signature in self.outputs if signature.datatype is BF16}
+        self._graph_ids = itertools.count(1)
+        self._alone: AbstractContextManager[object] = threading.Lock() if captures else nullcontext()
         limits = attempt.current.get()
         # What is loaded in an attempt ends its runs with it.
         self._run_options = None if limits is None else limits.run_options
+        if captures:
+            self._run_options = _without_graph(self._run_options)
         if self._bf16_outputs and BYTES in self._input_types.values():
             raise InvalidArtifact("onnxruntime's Python API cannot run a graph with string inputs and BF16 outputs")
 
     @classmethod
-    def open(cls, path: Path, device: Device = Device.CPU, threads: int | None = None) -> "Session":
+    def open(
+        cls, path: Path, device: Device = Device.CPU, threads: int | None = None, how: Acceleration | None = None
+    ) -> "Session":
         """Loads a graph.
 
         Args:
             path: the .onnx file.
-            device: CPU or CUDA, as `device.choose` gives it.
+            device: a single one, as `device.choose` gives it.
             threads: how many compute one run on the CPU; as many as cores that the process may use, unless given.
+            how: how it runs on what is not the CPU.
 
         Raises:
-            InvalidArtifact: not an ONNX file that ONNX Runtime loads.
+            InvalidArtifact: not an ONNX file that ONNX Runtime loads; or a part of it would compute on the CPU, though
+                that is not the device.
             DeviceUnavailable: the graph did not come up on the device.
         """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or available()
-        options.log_severity_level = 4  # failures come as exceptions; the default prints each a second time
-        # Threads that spin within a run save its many hand-overs (2 % of ResNet-18 on two cores); between runs they
-        # would take the cores from the gRPC threads.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        options.add_session_config_entry("session.force_spinning_stop", "1")
-        if overflows_in_8_bits():
-            # Signed weights are made unsigned first; with VNNI that would take more than half of the speed.
-            options.add_session_config_entry("session.x64quantprecision", "1")
-        if (limits := attempt.current.get()) is not None:
-            limits.bind(options)
+        how = how or Acceleration()
+        if how.graphs and device.is_cuda:
+            try:
+                return cls._opened(path, device, threads, how, captures=True)
+            except InvalidArtifact as error:
+                _log.info("%s runs without CUDA graphs: %s", path, error)
+        return cls._opened(path, device, threads, how, captures=False)
+
+    @classmethod
+    def _opened(
+        cls, path: Path, device: Device, threads: int | None, how: Acceleration, *, captures: bool
+    ) -> "Session":
+        options = _options(threads or available())
+        if not device.is_cpu:
+            options.add_session_config_entry(placement.RECORD, "1")
+        chain = providers.chain(device.provider, device.number, how, captures=captures)
         try:
-            session = onnxruntime.InferenceSession(path, options, providers=providers(device))
+            # Without `enable_fallback`, a device that fails, now or in a run, is silently replaced by the CPU.
+            session = onnxruntime.InferenceSession(path, options, providers=chain, enable_fallback=0)
         except Exception as error:  # onnxruntime's exceptions share no base but Exception
             raise InvalidArtifact(f"{path} does not load: {error}") from error
-        if device is Device.CUDA and CUDA_PROVIDER not in session.get_providers():
-            raise DeviceUnavailable(f"{path} did not come up on CUDA")
-        return cls(path, session)
+        if device.provider not in session.get_providers():
+            raise DeviceUnavailable(f"{path} did not come up on {device}")
+        if not device.is_cpu and not how.cpu_fallback:
+            placement.check(path, session, str(device))
+        if captures:
+            _check_captures(path, session)
+        return cls(path, session, device, captures=captures)
 
     def run(
         self, feeds: Tensors, outputs: Sequence[str] | None = None, options: onnxruntime.RunOptions | None = None
@@ -131,14 +174,15 @@ class Session:
             InvalidRequest: the arrays do not fit the graph's inputs.
             ResourceExhausted: there is not the memory that they take.
         """
-        options = options or self._run_options
+        options = self._run_options if options is None else _without_graph(options) if self.captures else options
         names = list(outputs) if outputs is not None else [signature.name for signature in self.outputs]
         fed = {name: self._feed(name, array) for name, array in feeds.items()}
         try:
-            if self._bf16_outputs.isdisjoint(names):
-                arrays = self._session.run(names, fed, options)
-            else:
-                arrays = self._run_bf16(names, fed, options)
+            with self._alone:
+                if self._bf16_outputs.isdisjoint(names):
+                    arrays = self._session.run(names, fed, options)
+                else:
+                    arrays = self._run_bf16(names, fed, options)
         except onnxruntime.capi.onnxruntime_pybind11_state.InvalidArgument as error:
             raise InvalidRequest(f"the graph does not take these tensors: {error}") from error
         except Exception as error:
@@ -153,14 +197,16 @@ class Session:
             inputs: read anew by every run; contiguous, of numbers.
             outputs: written by every run; of the shapes that these inputs give.
         """
+        if self.captures:
+            return self._bind_captured(inputs, outputs)
         binding, run = self._session.io_binding(), self._session.run_with_iobinding
         for name, output in outputs.items():
             binding.bind_output(name, *_place(output))
         for name, array in inputs.items():
             binding.bind_input(name, *_place(array))
-        # For a GPU, onnxruntime copies what lies here when it is bound.
+        # For a device, onnxruntime copies what lies here when it is bound.
         on_host = {name: array for name, array in inputs.items() if not isinstance(array, OnDevice)}
-        again = on_host if self.device is Device.CUDA else {}
+        again = {} if self.device.is_cpu else on_host
         kept = (*inputs.values(), *outputs.values())
 
         def bound(options: onnxruntime.RunOptions | None = None) -> None:
@@ -174,6 +220,42 @@ class Session:
                 raise
 
         return bound
+
+    def _bind_captured(self, inputs: Mapping[str, Bound], outputs: Mapping[str, Bound]) -> Run:
+        """Likewise; a CUDA graph reads and writes on its GPU alone, so what lies here is copied around it."""
+        binding, run = self._session.io_binding(), self._session.run_with_iobinding
+        before: list[tuple[onnxruntime.OrtValue, NDArray[np.generic]]] = []
+        after: list[tuple[onnxruntime.OrtValue, NDArray[np.generic]]] = []
+        for bounds, copied, bind, bind_raw in (
+            (inputs, before, binding.bind_ortvalue_input, binding.bind_input),
+            (outputs, after, binding.bind_ortvalue_output, binding.bind_output),
+        ):
+            for name, bound in bounds.items():
+                if isinstance(bound, OnDevice):
+                    bind_raw(name, *_place(bound))
+                else:
+                    copied.append((self._twin(bound), bound))
+                    bind(name, copied[-1][0])
+        graph_id = str(next(self._graph_ids))
+        kept = (*inputs.values(), *outputs.values())
+
+        def repeated(options: onnxruntime.RunOptions | None = None) -> None:
+            assert kept, "the arrays live as long as what is bound to them"
+            options = onnxruntime.RunOptions() if options is None else options
+            options.add_run_config_entry(_GRAPH_ID, graph_id)
+            with self._alone:
+                for value, array in before:
+                    value.update_inplace(array)
+                run(binding, options)
+                for value, array in after:
+                    array[...] = value.numpy()
+
+        return repeated
+
+    def _twin(self, array: NDArray[np.generic]) -> onnxruntime.OrtValue:
+        """Gives room on the device for an array."""
+        place = ("cuda", self.device.number) if self.device.is_cuda else ("cpu", 0)
+        return onnxruntime.OrtValue.ortvalue_from_shape_and_type(array.shape, array.dtype.type, *place)
 
     def _feed(self, name: str, array: NDArray[np.generic]) -> object:
         if self._input_types.get(name) is BF16:
@@ -191,13 +273,43 @@ class Session:
         return [_array(value) for value in self._session.run_with_ort_values(names, values, options)]
 
 
-def providers(device: Device) -> list[str | tuple[str, dict[str, str]]]:
-    """Gives what a session on a device is made with."""
-    if device is Device.CUDA:
-        # No exhaustive search for kernels at each new shape; no arena that doubles whenever it grows.
-        cuda = {"cudnn_conv_algo_search": "HEURISTIC", "arena_extend_strategy": "kSameAsRequested"}
-        return [(CUDA_PROVIDER, cuda), CPU_PROVIDER]
-    return [CPU_PROVIDER]
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # failures come as exceptions; the default prints each a second time
+    # Threads that spin within a run save its many hand-overs (2 % of ResNet-18 on two cores); between runs they would
+    # take the cores from the gRPC threads.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if overflows_in_8_bits():
+        # Signed weights are made unsigned first; with VNNI that would take more than half of the speed.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+    if (limits := attempt.current.get()) is not None:
+        limits.bind(options)
+    return options
+
+
+def _without_graph(options: onnxruntime.RunOptions | None) -> onnxruntime.RunOptions:
+    """Has runs with these options, which several sessions of an attempt share, neither record nor repeat a graph."""
+    options = options or onnxruntime.RunOptions()
+    try:
+        options.get_run_config_entry(_GRAPH_ID)
+    except RuntimeError:  # there is none yet; a second one would be warned of
+        options.add_run_config_entry(_GRAPH_ID, _NO_GRAPH)
+    return options
+
+
+def _check_captures(path: Path, session: onnxruntime.InferenceSession) -> None:
+    """Makes sure that a graph's inputs and outputs are on its GPU: what is read here is read once, when it is recorded.
+
+    Raises:
+        InvalidArtifact: some are not.
+    """
+    nodes = (*session.get_inputs(), *session.get_outputs())
+    memories = (*session.get_input_memory_infos(), *session.get_output_memory_infos())
+    here = [node.name for node, memory in zip(nodes, memories, strict=True) if memory.name == _HERE]
+    if here:
+        raise InvalidArtifact(f"{path} has {', '.join(map(repr, here))} on the CPU")
 
 
 def _explain(error: Exception) -> None:
@@ -213,7 +325,7 @@ def _explain(error: Exception) -> None:
 def _place(bound: Bound) -> tuple[str, int, type, tuple[int, ...], int]:
     """Gives where something bound lies, as onnxruntime wants it told."""
     if isinstance(bound, OnDevice):
-        return bound.value.device_name(), 0, np.float32, bound.shape, bound.value.data_ptr()
+        return bound.value.device_name(), bound.number, np.float32, bound.shape, bound.value.data_ptr()
     return "cpu", 0, bound.dtype.type, bound.shape, bound.ctypes.data
 
 

@@ -3,6 +3,7 @@
 The command line, the file and the help are all made from that.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
 from enum import StrEnum
@@ -37,6 +38,9 @@ class About:
     # The least itself is too little.
     is_above_least: bool = False
     choices: tuple[str, ...] = ()
+    # What a text must look like, and how that is said.
+    form: re.Pattern[str] | None = None
+    expected: str = ""
     # What the help calls the default, where its value does not tell.
     shown: str = ""
     # Only the supervisor of several workers states it.
@@ -59,6 +63,8 @@ class About:
     def _is_within(self, stated: Any) -> bool:
         if self.choices:
             return stated in self.choices
+        if self.form is not None:
+            return self.form.fullmatch(stated) is not None
         if self.kind not in {Kind.WHOLE, Kind.NUMBER}:
             return True
         if self.least is not None and (stated < self.least or (self.is_above_least and stated == self.least)):
@@ -68,6 +74,8 @@ class About:
     def _expected(self) -> str:
         if self.choices:
             return f"one of {', '.join(self.choices)} expected"
+        if self.expected:
+            return self.expected
         least = "" if self.least is None else f" {'above' if self.is_above_least else 'from'} {self.least:g}"
         most = "" if self.most is None else f" to {self.most:g}"
         return f"{self.kind}{least}{most} expected"
@@ -111,9 +119,9 @@ def switch(text: str, *, default: bool = False) -> Any:
     return _made(default, About(kind=Kind.SWITCH, help=text))
 
 
-def text(default: str | None, explanation: str, choices: tuple[str, ...] = (), shown: str = "") -> Any:
-    """Makes a field for a text, or for one of several."""
-    return _made(default, About(kind=Kind.TEXT, help=explanation, choices=choices, shown=shown))
+def text(default: str | None, explanation: str, **bounds: Any) -> Any:
+    """Makes a field for a text, for one of several, or for one of some form."""
+    return _made(default, About(kind=Kind.TEXT, help=explanation, **bounds))
 
 
 def file(explanation: str) -> Any:

@@ -11,9 +11,10 @@ from hondo.errors import InvalidSettings
 from hondo.images import Limits
 from serving.access.settings import AccessSettings
 from serving.batcher import Queueing
-from serving.device import Device
+from serving.device import ASKED, ASKED_TEXT, AUTO
 from serving.logs import LogFormat
 from serving.plan import Wishes
+from serving.providers import OPTIONS, OPTIONS_TEXT, Acceleration, parsed
 from serving.refusal import StatusCodes
 from serving.setting import About, about, file, number, switch, text, versions, whole
 from serving.versions import Versions
@@ -77,7 +78,44 @@ class ModelSettings:
     )
     threads: int | None = whole(None, "Threads that compute one run on the CPU.", least=1, shown="measured")
     instances: int | None = whole(
-        None, "Runs side by side for each graph; 0 runs on the event loop.", least=0, shown="measured"
+        None, "Runs side by side for each graph, on each device; 0 runs on the event loop.", least=0, shown="measured"
+    )
+    cuda_conv_search: str = text(
+        Acceleration.conv_search,
+        "How cuDNN finds a convolution's algorithm: by rule; by trying all at each new shape, which takes long; or "
+        "always its usual one.",
+        choices=("HEURISTIC", "EXHAUSTIVE", "DEFAULT"),
+    )
+    cuda_arena: str = text(
+        Acceleration.arena,
+        "How a graph's memory on a GPU grows: by what is needed, or in powers of two.",
+        choices=("kSameAsRequested", "kNextPowerOfTwo"),
+    )
+    cuda_memory_mb: int | None = whole(
+        None,
+        "Memory that each graph may take on its GPU, MiB, beside what CUDA's own libraries take.",
+        least=1,
+        shown="any",
+    )
+    cuda_tf32: bool = switch(
+        "Let a GPU multiply 32-bit floats with 10 bits of their 23, which is faster.", default=Acceleration.tf32
+    )
+    cuda_nhwc: bool = switch("Run convolutions on a GPU with the channels last: faster for 16-bit floats.")
+    cuda_graphs: bool = switch(
+        "Record a run on a GPU once for each size of batch and repeat it as a whole (CUDA graphs), which saves short "
+        "runs most of their time; where a graph cannot be recorded, the log says why, and it runs without."
+    )
+    cpu_fallback: bool = switch(
+        "Let parts of a graph compute on the CPU that the device cannot; else a model with such is refused. Those that "
+        "only work out shapes always may."
+    )
+    provider_options: str | None = text(
+        None,
+        "What else the execution provider is told, KEY=VALUE,KEY=VALUE in its own words, such as "
+        "trt_fp16_enable=1 or device_type=GPU.",
+        form=OPTIONS,
+        expected=OPTIONS_TEXT,
+        shown="none",
     )
     trust_models: bool = switch(
         "Load also what reaches beyond the folder of models, by links or for data, or has operators that are not "
@@ -102,6 +140,20 @@ class ModelSettings:
         """Memory that one run of an edge detector may take, bytes."""
         return self.max_run_mb * 2**20
 
+    @property
+    def acceleration(self) -> Acceleration:
+        """How graphs run on what is not the CPU."""
+        return Acceleration(
+            conv_search=self.cuda_conv_search,
+            arena=self.cuda_arena,
+            memory_mb=self.cuda_memory_mb,
+            tf32=self.cuda_tf32,
+            nhwc=self.cuda_nhwc,
+            graphs=self.cuda_graphs,
+            cpu_fallback=self.cpu_fallback,
+            options=parsed(self.provider_options),
+        )
+
     def wishes(self, cores: int | None) -> Wishes:
         """Gives what is settled of how to run the graphs."""
         return Wishes(
@@ -109,6 +161,7 @@ class ModelSettings:
             max_batch_size=self.max_batch_size,
             threads=self.threads,
             instances=self.instances,
+            acceleration=self.acceleration,
             trusted=self.trust_models,
         )
 
@@ -148,9 +201,17 @@ class Settings:
         "process may use, so only where all who reach the port are trusted. Needs a single worker."
     )
     device: str = text(
-        Device.AUTO.value,
-        "Where models run; auto is CUDA where it comes up, else the CPU.",
-        choices=tuple(device.value for device in Device),
+        AUTO,
+        "Where models run: cpu, cuda, or several GPUs (cuda:0,cuda:1), each with a session of its own; work goes to "
+        "the one with least to do. auto is CUDA where it comes up, else the CPU.",
+        form=ASKED,
+        expected=ASKED_TEXT,
+    )
+    provider: str | None = text(
+        None,
+        "Execution provider of ONNX Runtime that models run on, such as tensorrt or openvino: one that the installed "
+        "package has.",
+        shown="by --device",
     )
     watch: bool = switch(
         "Keep up with the folder: load new versions behind the traffic, check and warm them, then swap; retire those "

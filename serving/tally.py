@@ -1,11 +1,12 @@
 """The tally: what one graph's batcher counts of its requests and runs."""
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from serving.counts import Counter, Family, Gauge, Histogram
+from serving.counts import Counter, Family, Gauge, Histogram, PartOfGauge, SharedCounter
 
 
 class Outcome(StrEnum):
@@ -83,6 +84,20 @@ class DecodeTally:
     # Tokens that were read and written.
     read_tokens: Counter
     written_tokens: Counter
+
+    def shared(self, count: int) -> "list[DecodeTally]":
+        """Gives what so many loops of the model count on, each with its own thread."""
+        lock, queued, running = threading.Lock(), list[PartOfGauge](), list[PartOfGauge]()
+        return [
+            replace(
+                self,
+                queue_rows=PartOfGauge(self.queue_rows, queued, lock),
+                running_rows=PartOfGauge(self.running_rows, running, lock),
+                read_tokens=SharedCounter(self.read_tokens, lock),
+                written_tokens=SharedCounter(self.written_tokens, lock),
+            )
+            for _ in range(count)
+        ]
 
 
 _NOTHING: Final[Any] = _Nothing()

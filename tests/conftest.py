@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import grpc
 import hypothesis
 import pytest
 
+from hondo.errors import DeviceUnavailable
+from serving.device import choose
 from tests.serving import assortment
 from tests.serving.process import Process, serving
 
@@ -15,6 +18,23 @@ from tests.serving.process import Process, serving
 hypothesis.settings.register_profile("repeatable", deadline=None, max_examples=200, derandomize=True, database=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=5000)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _gpu(request: pytest.FixtureRequest) -> None:
+    """Skips tests marked `gpu` where CUDA does not come up."""
+    if request.node.get_closest_marker("gpu") is not None and (reason := no_gpu()) is not None:
+        pytest.skip(reason)
+
+
+@cache
+def no_gpu() -> str | None:
+    """Says why there is no GPU; None where there is one."""
+    try:
+        choose("cuda")
+    except DeviceUnavailable as error:
+        return f"needs a GPU: {error}"
+    return None
 
 
 @pytest.fixture(scope="session")

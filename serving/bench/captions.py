@@ -26,7 +26,6 @@ from serving.bench import machine, pictures
 from serving.bench.crew import Crew
 from serving.cores import available
 from serving.decode.graphs import ENCODE, NEXT_TOKEN, STEP, TOKEN, UNIFORM, next_of
-from serving.device import Device
 
 _CAPTIONS: Final = 16
 _BURSTS: Final = 3
@@ -259,7 +258,7 @@ def bench(*, model: str, serve_options: tuple[str, ...], models: Path, place: Pa
     read = artifact.read(newest)
     files = _files(place)
     image_NHWC = np.stack([images.read(file, read.manifest.captioning.image) for file in files])
-    with serving(models, "--device", Device.CPU, *serve_options) as server, Crew(1) as crew:
+    with serving(models, "--device", "cpu", *serve_options) as server, Crew(1) as crew:
         loops = Loops(crew, read, image_NHWC)
         figures = asyncio.run(_measure(server, read.manifest.name, files, loops, rounds))
         click.echo(_in_words(figures, loops.settings()))

@@ -12,7 +12,7 @@ from serving.bench import plot
 from serving.bench.load import Closed, Load, Open, Pace
 from serving.bench.report import to_json, to_text
 from serving.bench.run import Settings, run
-from serving.device import Device
+from serving.device import AUTO
 
 _CONCURRENCY: Final = (1, 4, 32)
 _WARM_UP_SHARE: Final = 0.2
@@ -118,8 +118,7 @@ def _shapes(_context: click.Context, _option: click.Parameter, texts: tuple[str,
 )
 @click.option(
     "--device",
-    type=click.Choice([device.value for device in Device]),
-    default=Device.AUTO.value,
+    default=AUTO,
     show_default=True,
     help="Where the started server and raw ONNX Runtime run.",
 )
@@ -197,7 +196,7 @@ def bench(
             deadline_s=deadline_ms and deadline_ms / 1000,
         ),
         generator=generator,
-        device=Device(device),
+        device=device,
         raw=raw and not watchdog,
         echo=echo,
         watchdog=watchdog,

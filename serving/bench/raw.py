@@ -25,7 +25,8 @@ from serving.device import Device
 from serving.session import Session
 
 _MULTIPLES: Final = (1, 2, 4, 8, 16, 32, 64, 128)  # of the rows of a request
-_MAX_ROWS: Final = {Device.CPU: 32, Device.CUDA: 128}
+_MAX_ROWS: Final = 32
+_MAX_ROWS_ELSEWHERE: Final = 128
 # A batch this much slower than a smaller one: those still larger are not tried.
 _HOPELESS: Final = 0.8
 # From giving out the work until all processes have it.
@@ -82,7 +83,7 @@ class Raw:
         self._rows = rows
         some = Setting(rows, 1, len(crew), spinning=False)
         # No more than fill the largest batch: they go to every process with every piece of work.
-        enough = tuple(feeds[: -(-_MAX_ROWS[device] // rows)])
+        enough = tuple(feeds[: -(-_most_rows(device) // rows)])
         self._work = Work(graph=graph, device=device, feeds=enough, request_rows=rows, setting=some)
 
     def computed(self) -> answers.Outputs:
@@ -123,11 +124,15 @@ class Raw:
         return together(rans, setting.rows)
 
 
+def _most_rows(device: Device) -> int:
+    return _MAX_ROWS if device.is_cpu else _MAX_ROWS_ELSEWHERE
+
+
 def settings(rows: int, cores: int, device: Device, *, batches: bool) -> list[list[Setting]]:
     """Gives the settings to try, in series of growing batches."""
-    most = max(rows, _MAX_ROWS[device]) if batches else rows
+    most = max(rows, _most_rows(device)) if batches else rows
     sizes = [rows * multiple for multiple in _MULTIPLES if rows * multiple <= most]
-    if device is Device.CUDA:
+    if not device.is_cpu:
         return [[Setting(size, 1, cores, spinning=False) for size in sizes]]
     series = []
     for spinning in (False, True):
@@ -173,7 +178,7 @@ def runner(graph: Path, device: Device, threads: int, spinning: bool) -> Callabl
     Raises:
         InvalidArtifact: ONNX Runtime does not load it.
     """
-    if device is Device.CUDA:
+    if not device.is_cpu:
         return Session.open(graph, device).run
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

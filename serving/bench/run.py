@@ -21,7 +21,7 @@ from serving.bench.questions import Questions, ask
 from serving.bench.raw import Raw
 from serving.bench.report import Report
 from serving.cores import available
-from serving.device import Device, choose
+from serving.device import choose
 from serving.loading import bare_graph
 from serving.watchdog import Lateness
 
@@ -48,7 +48,8 @@ class Settings:
     loads: Sequence[Load]
     pace: Pace
     generator: Literal["python", "h2load"]
-    device: Device
+    # As `hondo serve` takes it.
+    device: str
     raw: bool
     echo: bool
     watchdog: bool
@@ -138,7 +139,7 @@ def _raw(
     if not settings.raw or graph is None:
         return None
     crew = stack.enter_context(Crew(available()))
-    raw = Raw(crew, graph, choose(settings.device), questions.feeds, questions.rows)
+    raw = Raw(crew, graph, choose(settings.device).each[0], questions.feeds, questions.rows)
     answers.check_against_graph(questions.method, answer, raw.computed())
     say("trying the batch sizes, instances, threads and spinning of raw ONNX Runtime ...")
     seconds = min(_EXPLORE_MAX_S, settings.pace.seconds * _EXPLORE_SHARE)

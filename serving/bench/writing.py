@@ -235,7 +235,7 @@ def bench(*, model: str, serve_options: tuple[str, ...], models: Path, rounds: i
     """Measure how fast MODEL writes, served and raw."""
     newest = max((models / model).iterdir(), key=lambda place: int(place.name) if place.name.isdecimal() else 0)
     read = artifact.read(newest)
-    with serving(models, "--device", Device.CPU, *serve_options) as server, Crew(1) as crew:
+    with serving(models, "--device", "cpu", *serve_options) as server, Crew(1) as crew:
         bare = Bare(crew, read, Device.CPU, seconds * _RAW_SHARE)
         figures = asyncio.run(_measure(server, read, bare, rounds=rounds, seconds=seconds))
         click.echo(_in_words(figures, bare.settings()))

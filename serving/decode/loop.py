@@ -74,6 +74,11 @@ class Loop:
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
 
+    @property
+    def rows(self) -> int:
+        """How many rows came and have not ended."""
+        return self._rows
+
     def begin(self, job: Job, timeout_ms: float | None = None) -> Stream:
         """Takes a job.
 

@@ -47,14 +47,16 @@ class Plan:
     sizes: tuple[int, ...]
     # N of runs of "prefill", ascending; none where nothing is read.
     read_sizes: tuple[int, ...]
+    # The same on each further device.
+    others: tuple[Graphs, ...] = ()
 
 
 def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: Wishes) -> Plan:
     """Plans how to run a net that writes, and warms it at every size that it will run at.
 
     Args:
-        graphs: open with the threads wished for or all cores.
-        device: where they are open.
+        graphs: open on the first device with the threads wished for or all cores.
+        device: where they are to run: one or several of a kind.
         golden: each graph's golden inputs.
         wishes: what the user settled.
 
@@ -65,7 +67,12 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
         graphs = _on_fewest_cores(graphs, device, golden, wishes)
         slots = wishes.max_batch_size
         sizes = (*(size for size in _SIZES if size < slots), slots)
-        plan = Plan(graphs, _agreeing(graphs.step, golden[STEP], sizes, device), _read_sizes(graphs, golden, device))
+        others = [_opened_again(graphs, each, wishes) for each in device.each[1:]]
+        for each in others:
+            _agreeing(each.step, golden[STEP], sizes, device)
+            _read_sizes(each, golden, device)
+        agreeing = _agreeing(graphs.step, golden[STEP], sizes, device)
+        plan = Plan(graphs, agreeing, _read_sizes(graphs, golden, device), tuple(others))
     except InvalidArtifact:
         raise
     except Exception as error:
@@ -76,13 +83,22 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
     return plan
 
 
+def _opened_again(graphs: Graphs, device: Device, wishes: Wishes) -> Graphs:
+    """Gives the same graphs on another device."""
+    opened = {
+        role: Session.open(session.path, device, wishes.run_threads, wishes.acceleration)
+        for role, session in graphs.by_role.items()
+    }
+    return replace(graphs, step=opened[STEP], prefill=opened.get(PREFILL))
+
+
 def _on_fewest_cores(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: Wishes) -> Graphs:
     """Leaves all cores but one to others where a run is not much faster on all of them."""
-    if device is not Device.CPU or wishes.threads is not None or wishes.usable_cores == 1:
+    if not device.is_cpu or wishes.threads is not None or wishes.usable_cores == 1:
         return graphs
 
     def chosen(wide: Session, feeds: Tensors) -> Session:
-        narrow = Session.open(wide.path, device, 1)
+        narrow = Session.open(wide.path, wide.device, 1)
         wide_s = narrow_s = math.inf
         for _ in range(_TRIES):
             wide_s = min(wide_s, best_s(lambda: wide.run(feeds)))
@@ -110,7 +126,7 @@ def _agreeing(session: Session, golden: Tensors, sizes: tuple[int, ...], device:
         return all(np.array_equal(array, expected[name][:size]) for name, array in run.items())
 
     # A GPU promises no bits; there the warming alone counts.
-    return tuple(size for size in sizes if agrees(size) or device is not Device.CPU)
+    return tuple(size for size in sizes if agrees(size) or not device.is_cpu)
 
 
 def _read_sizes(graphs: Graphs, golden: Mapping[str, Tensors], device: Device) -> tuple[int, ...]:
@@ -124,7 +140,7 @@ def _read_sizes(graphs: Graphs, golden: Mapping[str, Tensors], device: Device) -
             run = graphs.prefill.run(_piece(golden[PREFILL], size, longer, length))
             run[LOG_PROBABILITY] = run[LOG_PROBABILITY][:, :length]
             agree = all(np.array_equal(array[:1], expected[name]) for name, array in run.items())
-            if size in sizes and size > 1 and not agree and device is Device.CPU:
+            if size in sizes and size > 1 and not agree and device.is_cpu:
                 sizes.remove(size)
     return tuple(sizes)
 

@@ -14,10 +14,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from serving import providers
 from serving.decode.graphs import Graphs, sides
 from serving.decode.job import State
 from serving.device import Device
-from serving.session import Bound, OnDevice, Session, providers
+from serving.providers import Acceleration
+from serving.session import Bound, OnDevice, Session
 
 Buffer = NDArray[np.float32] | OnDevice
 
@@ -62,8 +64,10 @@ class DeviceStates:
     """States on a GPU; rows are set and moved there by a graph of two nodes, from one buffer to the other."""
 
     def __init__(self, graphs: Graphs, slots: int, device: Device = Device.CUDA) -> None:
-        session = onnxruntime.InferenceSession(_REARRANGE, providers=providers(device))
-        rearrange = Session(Path("rearrange"), session)
+        chain = providers.chain(device.provider, device.number, Acceleration(), captures=False)
+        session = onnxruntime.InferenceSession(_REARRANGE, providers=chain, enable_fallback=0)
+        rearrange = Session(Path("rearrange"), session, device)
+        self._number = device.number
         self._sides = [sides(each) for each in graphs.states]
         shapes = [(slots, *each) for each in self._sides]
         self._values = [[_zeros(shape, device) for shape in shapes] for _ in range(2)]
@@ -81,7 +85,8 @@ class DeviceStates:
 
     def rows(self, buffer: int, count: int) -> list[Buffer]:
         """Gives the first rows of each part, in one of the two buffers."""
-        return [OnDevice(value, (count, *each)) for value, each in zip(self._values[buffer], self._sides, strict=True)]
+        placed = zip(self._values[buffer], self._sides, strict=True)
+        return [OnDevice(value, (count, *each), self._number) for value, each in placed]
 
     def swap(self) -> None:
         """Brings what a run has written to the front."""
@@ -124,16 +129,18 @@ class DeviceStates:
         return rearrange.bind(inputs, {"after": self._taken[part]})
 
     def _flat(self, buffer: int, part: int) -> OnDevice:
-        return OnDevice(self._values[buffer][part], (self._slots, self._widths[part]))
+        return OnDevice(self._values[buffer][part], (self._slots, self._widths[part]), self._number)
 
 
 def of(graphs: Graphs, slots: int) -> HostStates | DeviceStates:
     """Gives the place for the states of so many rows, where the graph computes."""
-    return HostStates(graphs, slots) if graphs.step.device is Device.CPU else DeviceStates(graphs, slots)
+    device = graphs.step.device
+    return DeviceStates(graphs, slots, device) if device.is_cuda else HostStates(graphs, slots)
 
 
 def _zeros(shape: tuple[int, ...], device: Device) -> onnxruntime.OrtValue:
-    value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, device.value, 0)
+    place = ("cuda", device.number) if device.is_cuda else ("cpu", 0)
+    value = onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, np.float32, *place)
     value.update_inplace(np.zeros(shape, np.float32))
     return value
 

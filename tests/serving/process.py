@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-_READY: Final = re.compile(r"ready on (\S+), (?:device \w+|\d+ workers), after ([\d.]+) s")
+_READY: Final = re.compile(r"ready on (\S+), (?:device \S+|\d+ workers), after ([\d.]+) s")
 _PATIENCE_S: Final = 60.0
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import helper
+from onnxruntime import RunOptions
 
 from hondo.artifact import Tensors
 from hondo.errors import DeadlineExceeded, InvalidRequest, Overloaded, Unavailable
@@ -18,6 +19,7 @@ from serving.batcher import Batcher, Queueing
 from serving.metrics import Metrics
 from serving.plan import Plan
 from serving.queue import Priority
+from serving.runner import Plain
 from serving.session import Session
 from serving.sizes import Sizes
 from serving.tally import Outcome, Tally
@@ -259,3 +261,53 @@ async def test_closing_answers_what_waits_and_refuses_the_rest(slow: Session) ->
         with pytest.raises(Unavailable):
             await batcher.run({"steps": np.array(1)}, ["y"])
         assert [int(answer["y"]) for answer in await asyncio.gather(*tasks)] == [50, 2, 3]
+
+
+class Seen:
+    """Runs a session, and knows how many of its runs were under way at once."""
+
+    running: dict[Session, int]
+    most: dict[Session, int]
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._plain = Plain(session)
+
+    def run(
+        self, parts: Sequence[Tensors], padding: int, outputs: Sequence[str], options: RunOptions | None = None
+    ) -> Tensors:
+        """Runs it."""
+        self.running[self.session] += 1
+        self.most[self.session] = max(self.most[self.session], self.running[self.session])
+        try:
+            return self._plain.run(parts, padding, outputs, options)
+        finally:
+            self.running[self.session] -= 1
+
+
+@pytest.mark.parametrize(("asked", "expected"), [(1, [0, 1]), (2, [1, 1]), (3, [1, 2]), (4, [2, 2])])
+async def test_work_goes_where_least_is_done(asked: int, expected: list[int], slow: Session) -> None:
+    """Of several sessions with two threads each, a request goes to the one with the fewest runs under way."""
+    sessions = [slow, Session.open(slow.path)]
+    runners = tuple(Seen(session) for session in sessions for _ in range(2))
+    steps = int(0.2 * await asyncio.to_thread(steps_per_s, slow))
+    for _ in range(5):
+        Seen.running, Seen.most = dict.fromkeys(sessions, 0), dict.fromkeys(sessions, 0)
+        batcher = Batcher(Plan(slow, None, 4, runners=runners), Queueing(), Metrics().tally("model", 1, "model"))
+        await asyncio.sleep(0.02)  # until all threads wait
+        await asyncio.gather(*[batcher.run({"steps": np.array(steps)}, ["y"]) for _ in range(asked)])
+        await asyncio.to_thread(batcher.close)
+        assert sorted(Seen.most.values()) == expected
+
+
+async def test_devices_share_the_queue(tenfold: Session) -> None:
+    """With a session on each of several devices, every row comes out right, and none runs two batches at once."""
+    sessions = [tenfold, *(Session.open(tenfold.path) for _ in range(2))]
+    Seen.running, Seen.most = dict.fromkeys(sessions, 0), dict.fromkeys(sessions, 0)
+    plan = Plan(tenfold, SIZES, 3, runners=tuple(Seen(session) for session in sessions))
+    batcher = Batcher(plan, Queueing(), Metrics().tally("model", 1, "model"))
+    found = await asyncio.gather(*[batcher.run(rows(number, 1 + number % 3), ["y"]) for number in range(60)])
+    await asyncio.to_thread(batcher.close)
+    for number, outputs in enumerate(found):
+        np.testing.assert_array_equal(outputs["y"], 10 * rows(number, 1 + number % 3)["x"])
+    assert max(Seen.most.values()) == 1

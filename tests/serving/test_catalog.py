@@ -1,5 +1,6 @@
+import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ from hondo.errors import InvalidArtifact, ModelNotFound
 from protos.manifest_pb2 import ImageInput, Manifest
 from serving.catalog import Catalog
 from serving.device import Device
+from serving.metrics import Metrics
+from serving.providers import CPU_PROVIDER
+from serving.session import Session
 from serving.settings import ModelSettings, Settings
 from serving.versions import Versions
-from tests.serving import artifacts, graphs
+from tests.serving import artifacts, captioners, graphs, writers
 
 
 def load(models: Path, versions: str = "newest") -> Catalog:
@@ -238,3 +242,38 @@ def test_artifact_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:
     """A copy under another version is not served as that version."""
     shutil.copytree(artifacts.write_classifier(tmp_path), tmp_path / "side" / "2")
     assert "holds side/1 by its manifest" in refused(tmp_path)
+
+
+async def test_models_run_on_several_devices(tmp_path: Path) -> None:
+    """Each model has its graphs on every device, proved and warmed there, and gives the answers it gives on one."""
+    artifacts.write_classifier(tmp_path)
+    writers.write_writer(tmp_path)
+    captioners.write_captioner(tmp_path)
+    graphs.add(tmp_path / "add" / "1" / "model.onnx")
+    one, two = (Catalog.load(tmp_path, Device(CPU_PROVIDER, numbers)) for numbers in ((0,), (0, 1)))
+    for model in two:
+        assert all([each.device.number for each in plan.sessions] == [0, 1] for plan in model.plans.values())
+        decode_plan = model.decode_plan
+        assert decode_plan is None or [each.step.device.number for each in decode_plan.others] == [1]
+        model.open(Metrics())
+    session = one.find("side").sessions["model"]
+    feeds = {"image": np.arange(np.prod(side := session.inputs[0].shape[1:])).astype(np.uint8).reshape(1, *side)}
+    (name,) = [each.name for each in session.outputs]
+    found = await asyncio.gather(*[two.find("side").batcher("model").run(feeds, [name]) for _ in range(20)])
+    for each in found:
+        np.testing.assert_array_equal(each[name], session.run(feeds)[name])
+    for model in two:
+        await asyncio.to_thread(model.close)
+
+
+def test_a_device_that_computes_otherwise_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Golden samples are held against each device, not only against the first."""
+    artifacts.write_classifier(tmp_path)
+    run = Session.run
+
+    def wrong(self: Session, feeds: Tensors, outputs: Sequence[str] | None = None) -> Tensors:
+        return {name: array + self.device.number for name, array in run(self, feeds, outputs).items()}
+
+    monkeypatch.setattr(Session, "run", wrong)
+    with pytest.raises(InvalidArtifact, match="differs here from the golden samples by 1"):
+        Catalog.load(tmp_path, Device(CPU_PROVIDER, (0, 1)))

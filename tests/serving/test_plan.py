@@ -10,6 +10,7 @@ from hondo.errors import HondoError
 from serving import plan, sample
 from serving.device import Device
 from serving.plan import Plan, Wishes
+from serving.providers import CPU_PROVIDER
 from serving.session import Session
 from tests.serving import graphs
 
@@ -97,3 +98,22 @@ def test_a_proved_graph_that_does_not_run_is_refused(tmp_path: Path) -> None:
     session = Session.open(path)
     with pytest.raises(HondoError, match="does not run at"):
         plan.make(session, Device.CPU, sample.made_up(session.inputs), Wishes(), proved=True)
+
+
+@pytest.mark.parametrize(("instances", "expected"), [(None, 2), (0, 2), (3, 6)])
+def test_each_device_has_a_session(tmp_path: Path, instances: int | None, expected: int) -> None:
+    """On several devices there is a session on each, with as many runs side by side, and none on the event loop."""
+    both = Device(CPU_PROVIDER, (0, 1))
+    session = Session.open(graphs.same(tmp_path / "model.onnx", "FP32", ["n", 3]))
+    wishes = Wishes(cores=1, instances=instances)
+    made = plan.make(session, both, sample.made_up(session.inputs), wishes, proved=False)
+    assert [each.device.number for each in made.sessions] == [0, 1]
+    assert (made.instances, len(made.runners)) == (expected, expected)
+    assert {runner.session for runner in made.runners} == set(made.sessions)
+
+
+def test_requests_that_run_alone_have_every_device(tmp_path: Path) -> None:
+    """Where rows must not share a run, requests still go to all devices."""
+    session = Session.open(graphs.add(tmp_path / "model.onnx"))
+    made = plan.make(session, Device(CPU_PROVIDER, (0, 1)), None, Wishes(), proved=False)
+    assert (made.sizes, made.instances, len(made.sessions)) == (None, 2, 2)

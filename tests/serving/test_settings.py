@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from hondo.errors import InvalidSettings
 from serving import command
 from serving.options import stated
+from serving.providers import Acceleration
 from serving.settings import ModelSettings, Settings, settings_of
 from serving.versions import Versions
 
@@ -52,6 +53,27 @@ def test_file_is_read(tmp_path: Path) -> None:
     assert settings.of("a b") == ModelSettings(max_batch_size=16, versions=Versions(newest=None, listed=(3, 1)))
 
 
+def test_models_run_each_in_its_way_on_a_gpu(tmp_path: Path) -> None:
+    """How a model runs on what is not the CPU is settled for all and for single ones."""
+    settings = read(
+        tmp_path,
+        """
+        cuda_memory_mb = 2048
+        provider_options = "trt_fp16_enable=1,trt_profile_min_shapes=a:1x3,b:1x2"
+        [models.lenet5]
+        cuda_graphs = true
+        cuda_conv_search = "EXHAUSTIVE"
+        cpu_fallback = true
+        """,
+    )
+    all_, one = settings.of("other").acceleration, settings.of("lenet5").wishes(None).acceleration
+    options = {"trt_fp16_enable": "1", "trt_profile_min_shapes": "a:1x3,b:1x2"}
+    assert all_ == Acceleration(memory_mb=2048, options=options)
+    assert one == Acceleration(
+        memory_mb=2048, options=options, graphs=True, conv_search="EXHAUSTIVE", cpu_fallback=True
+    )
+
+
 def test_nothing_stated_is_the_default(tmp_path: Path) -> None:
     """An empty file changes nothing, and neither does none."""
     assert read(tmp_path, "") == Settings.read(None, {}) == Settings()
@@ -87,7 +109,26 @@ def test_command_line_goes_before_the_file(tmp_path: Path) -> None:
         ("watch = 1", "watch: 1 came, true or false expected"),
         ("host = 1", "host: 1 came, a text expected"),
         ("host = ''", "host: '' came, a text expected"),
-        ("device = 'tpu'", "device: 'tpu' came, one of cpu, cuda, auto expected"),
+        ("device = 'tpu'", "device: 'tpu' came, auto, cpu, cuda, or such as cuda:1 or cuda:0,cuda:1 expected"),
+        ("device = 'cuda:'", "device: 'cuda:' came, auto, cpu, cuda, or such as cuda:1 or cuda:0,cuda:1 expected"),
+        (
+            "device = 'cpu,cuda'",
+            "device: 'cpu,cuda' came, auto, cpu, cuda, or such as cuda:1 or cuda:0,cuda:1 expected",
+        ),
+        ("device = 1", "device: 1 came, auto, cpu, cuda, or such as cuda:1 or cuda:0,cuda:1 expected"),
+        (
+            "[models.a]\ndevice = 'cpu'",
+            "[models.a] device: a setting of the server, not a model's: it stands above all tables",
+        ),
+        (
+            "cuda_conv_search = 'heuristic'",
+            "cuda_conv_search: 'heuristic' came, one of HEURISTIC, EXHAUSTIVE, DEFAULT expected",
+        ),
+        ("cuda_arena = 'x'", "cuda_arena: 'x' came, one of kSameAsRequested, kNextPowerOfTwo expected"),
+        ("cuda_memory_mb = 0", "cuda_memory_mb: 0 came, a whole number from 1 expected"),
+        ("cuda_graph = true", "cuda_graph: there is no such setting; cuda_graphs is meant?"),
+        ("[models.a]\ncudaTF32 = true", "[models.a] cudaTF32: there is no such setting; cuda_tf32 is meant?"),
+        ("provider_options = 'a'", "provider_options: 'a' came, KEY=VALUE or KEY=VALUE,KEY=VALUE expected"),
         ("models = 1", "models: tables expected, such as [models.lenet5]"),
         ("[models]\na = 1", "models: tables expected, such as [models.lenet5]"),
         ("[a]", "a: there is no such setting; `hondo serve --help` lists all"),

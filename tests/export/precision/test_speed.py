@@ -22,7 +22,7 @@ class Slowed(Session):
         slowed.seconds = seconds
         return slowed
 
-    def run(self, feeds: Tensors, outputs: object = None) -> Tensors:
+    def run(self, feeds: Tensors, outputs: object = None, options: object = None) -> Tensors:
         """Runs after a while."""
         time.sleep(self.seconds)
         return super().run(feeds)
