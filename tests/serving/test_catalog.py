@@ -1,7 +1,8 @@
 import asyncio
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -271,8 +272,8 @@ def test_a_device_that_computes_otherwise_is_found_out(tmp_path: Path, monkeypat
     artifacts.write_classifier(tmp_path)
     run = Session.run
 
-    def wrong(self: Session, feeds: Tensors, outputs: Sequence[str] | None = None) -> Tensors:
-        return {name: array + self.device.number for name, array in run(self, feeds, outputs).items()}
+    def wrong(self: Session, feeds: Tensors, *rest: Any) -> Tensors:
+        return {name: array + self.device.number for name, array in run(self, feeds, *rest).items()}
 
     monkeypatch.setattr(Session, "run", wrong)
     with pytest.raises(InvalidArtifact, match="differs here from the golden samples by 1"):

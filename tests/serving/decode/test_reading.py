@@ -41,7 +41,7 @@ def test_jobs_are_read_together(graphs: Graphs, monkeypatch: pytest.MonkeyPatch)
     shapes = []
     run = Session.run
 
-    def noted(self: Session, feeds: Mapping[str, Any]) -> Any:
+    def noted(self: Session, feeds: Mapping[str, Any], **_: Any) -> Any:
         shapes.append(feeds["tokens"].shape)
         return run(self, dict(feeds))
 
