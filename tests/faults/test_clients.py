@@ -91,11 +91,11 @@ def ask_and_never_read(address: str, pid: int) -> None:
     with grpc.insecure_channel(address, options=OWN) as deaf:
         calls: list[grpc.Call] = []
         calls += [stream(deaf, INFERENCE, "ModelStreamInfer", ModelStreamInferResponse)(_again(tensor)) for _ in "1234"]
-        calls += [replies(deaf, HONDO, "Generate", GenerateResponse)(text) for _ in range(40)]
-        calls += [replies(deaf, HONDO, "Caption", CaptionResponse)(picture) for _ in range(40)]
+        calls += [replies(deaf, HONDO, "Generate", GenerateResponse)(text) for _ in range(20)]
+        calls += [replies(deaf, HONDO, "Caption", CaptionResponse)(picture) for _ in range(20)]
         # Each text runs until so much of it is unread, then gives its slot up: new ones are written at once.
         with grpc.insecure_channel(address, options=OWN) as channel:
-            for seed in range(20):
+            for seed in range(8):
                 write(channel, count=200, seed=seed)
         await_so(lambda: not grows(pid), "the server takes in more and more")
         for call in calls:
