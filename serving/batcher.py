@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from hondo.artifact import Tensors
-from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
+from hondo.errors import DeadlineExceeded, Overloaded, ResourceExhausted, Unavailable
 from serving.company import Company
-from serving.leash import Leash
+from serving.leash import Leash, watch
 from serving.niceness import give_way
 from serving.plan import Plan
 from serving.queue import Job, Priority, Queue, Share
@@ -87,6 +87,7 @@ class Batcher:
         self._patience: asyncio.TimerHandle | None = None
         self._row_s = 0.0
         self._closed = False
+        watch()
         self._threads: list[threading.Thread] = []
         self._start(self._runners[: plan.instances])
 
@@ -147,7 +148,11 @@ class Batcher:
         for runner in runners:
             thread = threading.Thread(target=self._work, args=(runner,), name="batcher", daemon=True)
             self._threads.append(thread)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # so Python says that it gets no memory for a thread
+                self._threads.remove(thread)
+                raise
 
     def _admit(self, job: Job) -> None:
         with self._lock:
@@ -220,9 +225,17 @@ class Batcher:
 
     def _hand_over(self, shares: list[Share], session: Session) -> None:
         """Leaves the event loop for good, with a run that took too long there."""
+        try:
+            self._start([Plain(session)] * _THREADS_THEN)
+        except RuntimeError:
+            if not self._threads:
+                self._fail(shares, ResourceExhausted("the server has not the memory that this run takes: try later"))
+                return
         _log.warning("%s ran for %g s on the event loop: from now on it runs on threads", session.path, _INLINE_S)
-        self._handed_over.append(shares)
-        self._start([Plain(session)] * _THREADS_THEN)
+        with self._lock:
+            self._handed_over.append(shares)
+            if self._idle:
+                self._wake()
 
     def _board_soon(self) -> None:
         if not self._boarding:

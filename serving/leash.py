@@ -27,7 +27,7 @@ class Leash:
     __slots__ = ("_due_s", "_limit_s", "is_late", "options")
 
     def __init__(self, limit_s: float) -> None:
-        """Notes how long the run may take."""
+        """Notes how long the run may take; `watch` must have been called before."""
         self._limit_s = limit_s
         self._due_s = 0.0
         # What the run is to be called with.
@@ -38,8 +38,6 @@ class Leash:
     def __enter__(self) -> Self:
         self._due_s = time.monotonic() + self._limit_s
         _under_way.add(self)
-        if not _watching.is_set():
-            _watch()
         return self
 
     def __exit__(
@@ -66,8 +64,8 @@ class Leash:
         )
 
 
-def _watch() -> None:
-    """Starts the thread, once in a process."""
+def watch() -> None:
+    """Starts the thread, once in a process; before there are runs, when there still is memory for it."""
     with _starting:
         if not _watching.is_set():
             threading.Thread(target=_look_again, name="leashes", daemon=True).start()

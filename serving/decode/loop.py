@@ -28,7 +28,7 @@ from serving.decode.job import End, Job, Piece, Row, State
 from serving.decode.plan import Plan
 from serving.decode.reading import PLACES, Read, Reading
 from serving.decode.stream import UNREAD_TOKENS, Stream
-from serving.leash import Leash
+from serving.leash import Leash, watch
 from serving.niceness import give_way
 from serving.tally import DecodeTally, Outcome
 
@@ -71,6 +71,7 @@ class Loop:
         self._read_s = self._wrote_s = 0.0
         self._steps = 0
         self._running_rows = 0
+        watch()
         self._thread = threading.Thread(target=self._work, name="decode", daemon=True)
         self._thread.start()
 

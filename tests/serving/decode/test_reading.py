@@ -41,9 +41,9 @@ def test_jobs_are_read_together(graphs: Graphs, monkeypatch: pytest.MonkeyPatch)
     shapes = []
     run = Session.run
 
-    def noted(self: Session, feeds: Mapping[str, Any], **_: Any) -> Any:
+    def noted(self: Session, feeds: Mapping[str, Any], **settings: Any) -> Any:
         shapes.append(feeds["tokens"].shape)
-        return run(self, dict(feeds))
+        return run(self, dict(feeds), **settings)
 
     monkeypatch.setattr(Session, "run", noted)
     reading = Reading(graphs, (1, 2, 4))
