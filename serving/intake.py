@@ -85,8 +85,8 @@ class Intake:
         ending = asyncio.create_task(self._server.stop(self._drain_s))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
-        while not await self._begins_again():
-            await asyncio.sleep(_LOOK_S)  # noqa: ASYNC110  nothing tells when a port is free
+        while not await self._begins_again():  # noqa: ASYNC110  nothing tells when a port is free
+            await asyncio.sleep(_LOOK_S)
 
     async def _begins_again(self) -> bool:
         self.make(self._handlers, self._options)

@@ -109,6 +109,8 @@ def _answering(function: _Function) -> _Function:
     async def answer(came: object, context: _Context) -> object:
         try:
             return await function(came, context)
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None  # the caller has left meanwhile
         except Exception as error:  # noqa: BLE001  as in serving.calls
             await abort(context, Refusal.of(error, function.__qualname__))
 

@@ -163,8 +163,8 @@ class Campaign:
     async def _check_comes_back(self) -> None:
         """Holds that memory and files come back once everybody has left."""
         give_up_s = time.monotonic() + _BACK_S
-        while self._victim.open_files > self._files + _MORE_FILES and time.monotonic() < give_up_s:
-            await asyncio.sleep(0.1)  # noqa: ASYNC110  it is another process's
+        while self._victim.open_files > self._files + _MORE_FILES and time.monotonic() < give_up_s:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
         files = self._victim.open_files
         if files > self._files + _MORE_FILES:
             raise Failed(f"{files} files are open after all have left, {self._files} before they came")

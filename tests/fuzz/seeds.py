@@ -38,7 +38,7 @@ REGION: Final = "lent"
 
 # What means something to a server, beside what the good requests say.
 WORDS: Final = (
-    *("side", "mood", "direction", "edgy", "writer", "teller", "two", "join", "add", "fragile", "pick", "remember"),
+    *("side", "mood", "direction", "edgy", "writer", "teller", "two", "join", "add", "pick", "remember"),
     *(f"same_{datatype}" for datatype in VALUES),
     *VALUES,
     *("image", "probabilities", "tokens", "x", "y", "a", "b", "name", "number", "text", "index", "token"),
