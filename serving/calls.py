@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any, Final, NoReturn, TypeVar
 
 import grpc
+import grpc.aio
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
 
@@ -119,7 +120,7 @@ class _Answering:
             try:
                 async with aclosing(function(_parsed(self._request, messages))) as responses:
                     async for response in responses:
-                        await context.write(response.SerializeToString())
+                        await _send(context, response)
             except Exception as error:  # noqa: BLE001  as above
                 await self._abort(course, context, error)
 
@@ -145,9 +146,17 @@ async def _write(context: Context, response: Message) -> None:
     """Sends a response; returns when the network has taken it, which it does only as the reader reads."""
     try:
         async with asyncio.timeout(_PATIENCE_S):
-            await context.write(response.SerializeToString())
+            await _send(context, response)
     except TimeoutError:
         raise DeadlineExceeded(f"nothing was read of the responses for {_PATIENCE_S:g} s") from None
+
+
+async def _send(context: Context, response: Message) -> None:
+    """Hands a response to gRPC; where the caller has left, the call ends as one that gRPC cancels for it."""
+    try:
+        await context.write(response.SerializeToString())
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 def parse(request: type[Parsed], data: bytes) -> Parsed:

@@ -8,6 +8,9 @@ from typing import Final
 
 from serving import course
 
+# Where gRPC writes a page for each header that is no text, and for each answer whose caller has left meanwhile.
+_GRPC: Final = "grpc._cython.cygrpc"
+_NO_NEWS: Final = ("Invalid encoding on", "ExecuteBatchError raised")
 _HUMAN: Final = "%(asctime)s %(levelname)s{worker} %(message)s%(request)s"
 
 
@@ -29,6 +32,18 @@ def set_up(kind: LogFormat, worker: int | None) -> None:
     handler.addFilter(_name_request)
     handler.setFormatter(_Json(worker) if kind is LogFormat.JSON else _human(worker))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for name in (_GRPC, "asyncio"):
+        logging.getLogger(name).addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Drops what any stranger can have gRPC write as often as it likes.
+
+    To name the request of a line about a header (see below) would read that again, without end. How methods end gRPC
+    whose names are no text, `serving.intake` tells.
+    """
+    is_of_name = isinstance(record.msg, UnicodeDecodeError) or (record.exc_info or (None,))[0] is UnicodeDecodeError
+    return not (is_of_name or str(record.msg).startswith(_NO_NEWS))
 
 
 def _name_request(record: logging.LogRecord) -> bool:

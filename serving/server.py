@@ -11,9 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Final
 
-import grpc
-import grpc.aio
-
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
 from serving.calls import as_it_is, handler
@@ -26,6 +23,7 @@ from serving.exposition import exposed
 from serving.extensions import Extensions
 from serving.handles import most_connections
 from serving.inference import InferenceService
+from serving.intake import Intake
 from serving.metrics import Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
@@ -85,11 +83,9 @@ class Server:
         self._is_serving = False
         self._workers = ThreadPoolExecutor(settings.cores or available(), "work")
         self._people = HondoService(catalog, self._workers, _bounds(settings))
-        self._servers = [
-            grpc.aio.server(interceptors=door.interceptors, options=_options(settings)) for _ in range(_INTAKES)
-        ]
+        self._intakes = [Intake(door, settings.drain_seconds) for _ in range(_INTAKES)]
         self._watchdog = Watchdog() if settings.watchdog else None
-        self._standing = Standing(self._servers, [HONDO.full_name, INFERENCE.full_name])
+        self._standing = Standing([HONDO.full_name, INFERENCE.full_name])
         self._metrics = Metrics(counts=settings.metrics)
         self._witness = Witness([self._metrics.count, *tell] if settings.metrics else list(tell))
         self._upkeep = Upkeep(catalog, stock, device, settings, self._metrics)
@@ -123,8 +119,9 @@ class Server:
         open_protocol = [self._inference, self._extensions, repository]
         people = handler(HONDO, [self._people], self._witness)
         inference = handler(INFERENCE, open_protocol, self._witness, self._refuse)
-        for server in self._servers:
-            server.add_generic_rpc_handlers((people, inference))
+        options = _options(self._settings)
+        for intake in self._intakes:
+            intake.make((people, inference, *self._standing.handlers), options)
         port = self._listen()
         if self._settings.worker is None:  # else the supervisor tells of them
             place = (self._settings.host, self._settings.metrics_port)
@@ -132,8 +129,8 @@ class Server:
         self._upkeep.start()
         await self._standing.set_serving(["", HONDO.full_name, INFERENCE.full_name])
         await self._standing.follow(self._catalog)
-        for server in self._servers:
-            await server.start()
+        for intake in self._intakes:
+            await intake.start()
         self._is_serving = True
         if self._watchdog:
             self._watchdog.start()
@@ -150,8 +147,8 @@ class Server:
         if _INTAKES > 1 and self._settings.worker is None:
             port = self._open.enter_context(reserved(host, port))
         try:
-            for server in self._servers:
-                port = self._door.open(server, f"{host}:{port}")
+            for intake in self._intakes:
+                port = intake.listen(host, port)
         except RuntimeError as error:
             raise refused(host, port) from error
         return port
@@ -165,7 +162,7 @@ class Server:
         await self._standing.stop()
         self._people.stop()
         self._inference.stop()
-        await asyncio.gather(*[server.stop(self._settings.drain_seconds) for server in self._servers])
+        await asyncio.gather(*[intake.stop() for intake in self._intakes])
         if self._sharing:
             self._sharing.cancel()
         self._metrics.share()

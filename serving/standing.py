@@ -46,7 +46,7 @@ class _Health(health.aio.HealthServicer):
     @property
     def handler(self) -> grpc.GenericRpcHandler:
         """What answers its calls."""
-        methods = {
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
             "Check": grpc.unary_unary_rpc_method_handler(_answering(self._check), None, _written),
             "List": grpc.unary_unary_rpc_method_handler(_answering(self._list), None, _written),
             "Watch": grpc.unary_stream_rpc_method_handler(_answering(self._watch), None, _written),
@@ -83,7 +83,9 @@ class _Reflection(reflection.aio.ReflectionServicer):
     @property
     def handler(self) -> grpc.GenericRpcHandler:
         """What answers its calls."""
-        method = grpc.stream_stream_rpc_method_handler(_answering(self._reflect_until), None, _written)
+        method: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(
+            _answering(self._reflect_until), None, _written
+        )
         return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, {"ServerReflectionInfo": method})
 
     async def _reflect_until(self, messages: AsyncIterable[bytes], context: _Context) -> None:
@@ -107,6 +109,8 @@ def _answering(function: _Function) -> _Function:
     async def answer(came: object, context: _Context) -> object:
         try:
             return await function(came, context)
+        except grpc.aio.InternalError:
+            raise asyncio.CancelledError from None  # the caller has left meanwhile
         except Exception as error:  # noqa: BLE001  as in serving.calls
             await abort(context, Refusal.of(error, function.__qualname__))
 
@@ -118,9 +122,9 @@ def _written(message: Message) -> bytes:
 
 
 class Standing:
-    """Health and reflection, added to servers."""
+    """Health, and reflection of some services."""
 
-    def __init__(self, servers: Iterable[grpc.aio.Server], services: list[str]) -> None:
+    def __init__(self, services: list[str]) -> None:
         self._end = asyncio.Event()
         self._health = _Health(self._end)
         self._models: set[str] = set()
@@ -128,9 +132,8 @@ class Standing:
         for file in (health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR):
             POOL.AddSerializedFile(file.serialized_pb)
         names = [*services, health.SERVICE_NAME, reflection.SERVICE_NAME]
-        handlers = (self._health.handler, _Reflection(names, self._end).handler)
-        for server in servers:
-            server.add_generic_rpc_handlers(handlers)
+        # What answers their calls.
+        self.handlers = (self._health.handler, _Reflection(names, self._end).handler)
 
     async def set_serving(self, names: Iterable[str]) -> None:
         """Says that the server ("") or a service is being served."""

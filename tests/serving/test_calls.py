@@ -1,5 +1,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import grpc
 import grpc.aio
@@ -10,6 +12,7 @@ from protos.hondo_pb2 import ClassifyRequest, GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferRequest, ModelMetadataRequest
 from protos.rpc import HONDO, INFERENCE, replies_async
 from serving import calls
+from serving.course import Course
 from serving.witness import Witness
 from tests.serving.asking import PATIENCE_S, call_of, infer, raw, refusal
 from tests.serving.process import Process
@@ -137,3 +140,28 @@ async def test_reader_that_never_reads_is_given_up(monkeypatch: pytest.MonkeyPat
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert raised.value.details() == "nothing was read of the responses for 0.2 s"
     await server.stop(None)
+
+
+class _Gone:
+    """The context of a call whose connection broke before gRPC told the server so."""
+
+    def time_remaining(self) -> None:
+        """Gives no deadline."""
+
+    async def write(self, _data: bytes) -> None:
+        """Fails as gRPC's own does then."""
+        raise grpc.aio.InternalError("Failed execute_batch")
+
+
+async def test_answer_to_a_caller_who_has_left_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """A stream that breaks while an answer is written ends as cancelled, and the log has nothing to say of it."""
+    service, ended = _Endless(), list[Course]()
+    handler = calls.handler(HONDO, [service], Witness([ended.append]))
+    details = SimpleNamespace(method="/hondo.v1.Hondo/Generate", invocation_metadata=())
+    method: Any = handler.service(cast("grpc.HandlerCallDetails", details))
+    assert method is not None
+    with pytest.raises(asyncio.CancelledError):
+        await method.unary_stream(b"", _Gone())
+    assert service.left.is_set()
+    assert [course.code for course in ended] == [grpc.StatusCode.CANCELLED]
+    assert not caplog.records

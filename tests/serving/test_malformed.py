@@ -1,5 +1,6 @@
 """Whatever is thrown at a server, it refuses properly, stays up, and answers the next good request."""
 
+import socket
 from typing import Final
 
 import grpc
@@ -19,6 +20,7 @@ from protos.hondo_pb2 import (
 )
 from protos.inference_pb2 import ModelInferRequest
 from protos.rpc import HONDO, INFERENCE, replies, stream
+from tests.fuzz import frames
 from tests.serving.artifacts import LABELS
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer
 from tests.serving.process import Process
@@ -62,6 +64,22 @@ def check_refusal(error: grpc.RpcError) -> None:
     """Holds that an error is the caller's, and says why."""
     assert call_of(error).code() in PROPER, call_of(error).details()
     assert call_of(error).details()
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "traceparent", "authorization", "anything"])
+def test_header_that_is_no_text_does_not_matter(server: Process, channel: grpc.Channel, name: str) -> None:
+    """A header whose bytes are no text, which no library sends, changes no answer and writes nothing to the log."""
+    logged = server.log.stat().st_size
+    call = frames.call(1, "/hondo.v1.Hondo/GetModel", [b"\xff"], ((name, b"\xff\xfe"),))
+    host, _, port = server.address.rpartition(":")
+    with socket.create_connection((host, int(port)), PATIENCE_S) as connection:
+        connection.sendall(b"".join([*frames.opening(), *call]))
+        answer = b""
+        while b"the message is not a valid hondo.v1.GetModelRequest" not in answer:
+            answer += (came := connection.recv(4096))
+            assert came, answer
+    check_good_requests(channel)
+    assert server.log.read_bytes()[logged:] == b""
 
 
 def throw(channel: grpc.Channel, request: Message) -> None:
