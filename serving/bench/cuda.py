@@ -69,9 +69,7 @@ class Line:
         )
 
 
-_HEAD: Final = (
-    "| net | precision | CUDA graphs | batch | bare, rows/s | served, rows/s | ratio |\n|---|---|---|---|---|---|---|"
-)
+_HEAD: Final = "| net | precision | CUDA graphs | batch | bare, rows/s | served, rows/s | ratio |"
 
 
 def bare(session: Session, batch: int) -> Callable[[float], float]:

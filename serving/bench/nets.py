@@ -131,7 +131,7 @@ def lstm(path: Path, kind: np.dtype[Any]) -> None:
 
 _NETS: Final[dict[str, Callable[[Path, np.dtype[Any]], None]]] = {"resnet50": resnet50, "lstm": lstm}
 NAMES: Final = tuple(_NETS)
-PRECISIONS: Final = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
+PRECISIONS: Final[dict[str, np.dtype[Any]]] = {"fp32": np.dtype(np.float32), "fp16": np.dtype(np.float16)}
 
 
 def write(models: Path, net: str, precision: str) -> Path:

@@ -35,7 +35,9 @@ def test_step_is_that_of_an_lstm(precision: str, tmp_path: Path) -> None:
     random, kind = np.random.default_rng(0), nets.PRECISIONS[precision]
     states = {name: random.standard_normal((3, 512)).astype(kind) for name in ("h0", "c0", "h1", "c1")}
     token = np.array([0, 7, 64])
-    found = Session.open(path).run({"token": token, **states})
+    found = {
+        name: array.astype(np.float64) for name, array in Session.open(path).run({"token": token, **states}).items()
+    }
     x = embedding[token]
     for layer, (matrix, bias) in enumerate(zip(layers[::2], layers[1::2], strict=True)):
         gates = np.concatenate([x, states[f"h{layer}"].astype(np.float64)], axis=1) @ matrix.T + bias
