@@ -120,7 +120,7 @@ class PartOfGauge(Gauge):
 class Histogram:
     """How large something was, each time; without bounds, only their number and sum."""
 
-    __slots__ = ("_bounds", "_counts", "_lock", "_pending", "_sum", "observe")
+    __slots__ = ("_bounds", "_counts", "_lock", "_pending", "_sum", "observe", "observe_all")
 
     def __init__(self, bounds: tuple[float, ...] = ()) -> None:
         self._bounds = bounds
@@ -130,6 +130,8 @@ class Histogram:
         self._lock = threading.Lock()
         # Notes how large something was.
         self.observe: Callable[[float], None] = self._pending.append
+        # Likewise, of many.
+        self.observe_all: Callable[[list[float]], None] = self._pending.extend
 
     def fold(self) -> None:
         """Adds up what was observed."""

@@ -54,7 +54,8 @@ _STAGE_TEXTS: Final = {
 
 
 # Method, model, version and status of a request; how long it took, and its first message; its stages.
-_Ended = tuple[tuple[str, str, str, StatusCode], float, float | None, list[tuple[Stage, float, float]]]
+_Stages = list[tuple[Stage, float, float]]
+_Ended = tuple[tuple[str, str, str, StatusCode], float, float | None, _Stages]
 
 
 class Metrics(Collector):
@@ -154,29 +155,30 @@ class Metrics(Collector):
             count = len(self._ended)
             ended = self._ended[:count]
             del self._ended[:count]  # what ends meanwhile is behind these
+            alike: dict[tuple[str, str, str, int], list[_Ended]] = {}
             for each in ended:
-                self._count(*each)
+                method, name, version, code = each[0]
+                # By the status's identity: Enum's own hash is computed in Python.
+                alike.setdefault((method, name, version, id(code)), []).append(each)
+            for found in alike.values():
+                self._count(found)
             for family in self._families:
                 family.fold()
 
-    def _count(
-        self,
-        of: tuple[str, str, str, StatusCode],
-        took_s: float,
-        first_s: float | None,
-        stages: list[tuple[Stage, float, float]],
-    ) -> None:
-        method, name, version, code = of
+    def _count(self, ended: list[_Ended]) -> None:
+        """Counts requests to one method of one model that had the same status, in the order of their ends."""
+        method, name, version, code = ended[0][0]
         model, by_status = (name, version), (method, name, version, code.name)
-        self._calls[by_status].inc()
-        self._call_seconds[by_status].observe(took_s)
-        if first_s is not None:
-            self._first_message[method, name, version].observe(first_s)
-        for stage, spent_s in _spent(stages).items():
-            self._stages[stage][model].observe(spent_s)
-        if stages and code is StatusCode.OK:
+        self._calls[by_status].inc(len(ended))
+        self._call_seconds[by_status].observe_all([took_s for _, took_s, _, _ in ended])
+        if first := [first_s for _, _, first_s, _ in ended if first_s is not None]:
+            self._first_message[method, name, version].observe_all(first)
+        for stage, spent_s in _spent([stages for _, _, _, stages in ended if stages]):
+            self._stages[stage][model].observe_all(spent_s)
+        last = next((stages for _, _, _, stages in reversed(ended) if stages), None)
+        if last is not None and code is StatusCode.OK:
             # The last that was done for it; the clocks' distance is that of now.
-            answered_s = max(ended_s for _, _, ended_s in stages) + time.time() - time.monotonic()
+            answered_s = max(ended_s for _, _, ended_s in last) + time.time() - time.monotonic()
             if answered_s - self._last_s.get(model, 0.0) > _LAST_S:
                 self._last_s[model] = answered_s
                 self._last_answer.labels(*model).set(answered_s)
@@ -232,12 +234,16 @@ class Metrics(Collector):
             self._last_answer.remove(model, str(version))
 
 
-def _spent(stages: list[tuple[Stage, float, float]]) -> dict[Stage, float]:
-    """Gives how long each stage took; a request of several runs has some more than once."""
-    took_s: dict[Stage, float] = {}
-    for stage, began_s, ended_s in stages:
-        took_s[stage] = took_s.get(stage, 0.0) + ended_s - began_s
-    return took_s
+def _spent(requests: list[_Stages]) -> Iterator[tuple[Stage, list[float]]]:
+    """Goes through the stages of requests, with how long each took; with several runs, some come more than once."""
+    alike: dict[tuple[Stage, ...], list[_Stages]] = {}
+    for stages in requests:
+        alike.setdefault(tuple([stage for stage, _, _ in stages]), []).append(stages)
+    for kinds, found in alike.items():
+        columns = [[stages[place][2] - stages[place][1] for stages in found] for place in range(len(kinds))]
+        for stage in dict.fromkeys(kinds):
+            of_stage = [column for kind, column in zip(kinds, columns, strict=True) if kind is stage]
+            yield stage, of_stage[0] if len(of_stage) == 1 else [sum(parts) for parts in zip(*of_stage, strict=True)]
 
 
 class _Shared:

@@ -120,11 +120,7 @@ def is_sized(session: Session) -> bool:
 
 
 def _buffers(signatures: Sequence[Signature], rows: int, device: Device) -> dict[str, NDArray[np.generic]]:
-    return {each.name: locked.array((rows, *_sides(each)), each.datatype.numpy, device) for each in signatures}
-
-
-def _sides(signature: Signature) -> tuple[int, ...]:
-    return tuple(side for side in signature.shape[1:] if isinstance(side, int))
+    return {each.name: locked.array((rows, *each.row_shape), each.datatype.numpy, device) for each in signatures}
 
 
 def _rows(part: Tensors) -> int:

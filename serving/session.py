@@ -49,6 +49,11 @@ class Signature:
         """The shape with -1 for every dimension that a request chooses."""
         return [side if isinstance(side, int) else -1 for side in self.shape]
 
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The shape of one row, where that is fixed."""
+        return tuple(side for side in self.shape[1:] if isinstance(side, int))
+
 
 @dataclass(frozen=True, slots=True)
 class OnDevice:

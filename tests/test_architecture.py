@@ -33,6 +33,7 @@ MAY_IMPORT: Final = {
 # File -> what it alone in its room may import besides.
 MAY_ALSO_IMPORT: Final = {
     "protos/generate.py": {"grpc_tools"},
+    "serving/bench/nets.py": {"onnx"},
     "serving/bench/plot.py": {"matplotlib"},
     "serving/traces.py": {"opentelemetry"},
     "training/bsds/plot.py": {"matplotlib"},

@@ -114,7 +114,7 @@ def next_of(state: str) -> str:
 
 def sides(signature: Signature) -> tuple[int, ...]:
     """Gives the shape of one row of an input."""
-    return tuple(side for side in signature.shape[1:] if isinstance(side, int))
+    return signature.row_shape
 
 
 def _last_side(signatures: Sequence[Signature], name: str) -> int:

@@ -258,7 +258,8 @@ async def test_models_run_on_several_devices(tmp_path: Path) -> None:
         assert decode_plan is None or [each.step.device.number for each in decode_plan.others] == [1]
         model.open(Metrics())
     session = one.find("side").sessions["model"]
-    feeds = {"image": np.arange(np.prod(side := session.inputs[0].shape[1:])).astype(np.uint8).reshape(1, *side)}
+    shape = (1, *session.inputs[0].row_shape)
+    feeds: Tensors = {"image": np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)}
     (name,) = [each.name for each in session.outputs]
     found = await asyncio.gather(*[two.find("side").batcher("model").run(feeds, [name]) for _ in range(20)])
     for each in found:
