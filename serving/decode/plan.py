@@ -47,6 +47,8 @@ class Plan:
     sizes: tuple[int, ...]
     # N of runs of "prefill", ascending; none where nothing is read.
     read_sizes: tuple[int, ...]
+    # Cores that compute the steps, and what jobs begin with; None where these are not of one kind.
+    cores: int | None = None
 
 
 def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: Wishes) -> Plan:
@@ -65,7 +67,12 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
         graphs = _on_fewest_cores(graphs, device, golden, wishes)
         slots = wishes.max_batch_size
         sizes = (*(size for size in _SIZES if size < slots), slots)
-        plan = Plan(graphs, _agreeing(graphs.step, golden[STEP], sizes, device), _read_sizes(graphs, golden, device))
+        plan = Plan(
+            graphs,
+            _agreeing(graphs.step, golden[STEP], sizes, device),
+            _read_sizes(graphs, golden, device),
+            wishes.usable_cores if device is Device.CPU else None,
+        )
     except InvalidArtifact:
         raise
     except Exception as error:
@@ -93,9 +100,10 @@ def _on_fewest_cores(graphs: Graphs, device: Device, golden: Mapping[str, Tensor
                 return wide
         return narrow
 
-    step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
     if graphs.prefill is None:
-        return replace(graphs, step=step)
+        # The others look at pictures meanwhile: a step that waits for them would take from both.
+        return replace(graphs, step=Session.open(graphs.step.path, device, 1))
+    step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
     prefill = chosen(graphs.prefill, _piece(golden[PREFILL], 1, LENGTHS[-1], LENGTHS[-1]))
     return replace(graphs, step=step, prefill=prefill)
 
