@@ -60,7 +60,17 @@ class Queueing:
 class Batcher:
     """Runs one session for many callers; made on the event loop that they live on."""
 
-    def __init__(self, plan: Plan, queueing: Queueing, tally: Tally) -> None:
+    def __init__(
+        self, plan: Plan, queueing: Queueing, tally: Tally, may_have_all_cores: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Begins to take work.
+
+        Args:
+            plan: how to run the session.
+            queueing: how requests wait.
+            tally: what counts them.
+            may_have_all_cores: asked on any thread before a run that has no rival here: whether it has none elsewhere.
+        """
         # One for each thread, or for the event loop.
         self._runners: Sequence[Runner] = plan.runners or [Plain(plan.session)] * max(1, plan.instances)
         self._alone = None if plan.alone is None else Plain(plan.alone)
@@ -68,6 +78,7 @@ class Batcher:
         self._shares_runs = plan.sizes is not None
         self._queueing = queueing
         self._tally = tally
+        self._may_have_all_cores = may_have_all_cores
         self._queue = Queue()
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
@@ -350,7 +361,8 @@ class Batcher:
 
     def _chosen(self, runner: Runner) -> Runner:
         """Gives what runs a batch: the thread's own, or that on all cores where nothing else runs or waits."""
-        return self._alone if self._alone and self._running == 1 and not self._queue.rows else runner
+        is_alone = self._running == 1 and not self._queue.rows and self._may_have_all_cores()
+        return self._alone if self._alone and is_alone else runner
 
     def _remember(self, started_s: float, shares: list[Share]) -> None:
         """Counts a run, and keeps a running mean of the time a row takes, over all that run side by side."""

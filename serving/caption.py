@@ -74,8 +74,9 @@ class Captioner:
         """Says what is in a picture."""
         began_s = time.monotonic()
         asked = self._asked(request)
-        picture = await self._off_loop(self._read, request.image)
-        seen = await self._look(picture, request)
+        with self._model.loop.expects():
+            picture = await self._off_loop(self._read, request.image)
+            seen = await self._look(picture, request)
         times = Times(seen_ms=_since_ms(began_s))
         job = self._job(request, asked, seen)
         response = CaptionResponse(

@@ -61,7 +61,7 @@ class Model:
         """Starts to take calls on the running event loop."""
         queueing = self.settings.queueing
         self._batchers = {
-            role: Batcher(plan, queueing, metrics.tally(self.name, self.version, role))
+            role: Batcher(plan, queueing, metrics.tally(self.name, self.version, role), self._is_lone)
             for role, plan in self.plans.items()
         }
         if self.decode_plan is not None:
@@ -101,6 +101,10 @@ class Model:
     def users(self) -> int:
         """How many calls use it."""
         return self._users
+
+    def _is_lone(self) -> bool:
+        """Says whether what runs may have all cores: of several captions, others are looked at or written meanwhile."""
+        return self.decode_plan is None or self._users <= 1
 
     async def unused(self) -> None:
         """Waits until no call uses it."""

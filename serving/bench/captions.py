@@ -1,31 +1,25 @@
 """How fast a model makes captions, served and bare: `python -m serving.bench.captions MODEL --models DIR`.
 
-Bare are the graphs "encode" and "step" on ONNX Runtime in a process of its own, one run after another at as many rows
-as there are captions, until all have come to their end, at the best of its settings: no decoding of pictures, no gRPC.
-It is measured just before and just after each served figure.
+The bare loop (`serving.bench.bare`) is measured just before and just after each served figure, on the same pictures.
 """
 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import click
 import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
 
-from hondo import artifact, images
-from hondo.artifact import Artifact, Tensors
+from hondo import artifact
 from hondo.client import AsyncClient
 from hondo.process import serving
 from serving.bench import machine, pictures
+from serving.bench.bare import Loops, Took, typical
 from serving.bench.crew import Crew
-from serving.cores import available
-from serving.decode.graphs import ENCODE, NEXT_TOKEN, STEP, TOKEN, UNIFORM, next_of
 
 _CAPTIONS: Final = 16
 _BURSTS: Final = 3
@@ -33,125 +27,31 @@ _SINGLES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Bare:
-    """What one process is to time."""
-
-    encode: Path
-    step: Path
-    image_NHWC: NDArray[np.uint8]
-    # Of "step", for each row; those of the first golden row.
-    controls: Tensors
-    start: int
-    end: int
-    most: int
-    threads: int
-    spinning: bool
-    times: int
-
-
-@dataclass(frozen=True, slots=True)
-class Took:
-    """How long it took, milliseconds: the median."""
-
-    encode_ms: float
-    whole_ms: float
-
-
-def time_bare(work: Bare) -> Took:
-    """Makes captions of all pictures at once, several times over."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = work.threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", str(int(work.spinning)))
-    encode, step = (
-        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        for path in (work.encode, work.step)
-    )
-    _caption(work, encode, step)  # the first run at a size plans its memory
-    took = [_caption(work, encode, step) for _ in range(work.times)]
-    return Took(*(float(np.median([getattr(each, name) for each in took])) for name in ("encode_ms", "whole_ms")))
-
-
-def _caption(work: Bare, encode: onnxruntime.InferenceSession, step: onnxruntime.InferenceSession) -> Took:
-    started_s = time.perf_counter()
-    names = [node.name for node in encode.get_outputs()]
-    known = dict(zip(names, encode.run(names, {encode.get_inputs()[0].name: work.image_NHWC}), strict=True))
-    encoded_s = time.perf_counter()
-    rows = len(work.image_NHWC)
-    feeds = {name: np.repeat(value, rows, axis=0) for name, value in work.controls.items()}
-    token_N, is_over_N = np.full(rows, work.start, np.int64), np.zeros(rows, np.bool_)
-    gives = [node.name for node in step.get_outputs()]
-    for _ in range(work.most):
-        outputs = dict(zip(gives, step.run(gives, {TOKEN: token_N, **known, **feeds}), strict=True))
-        token_N = outputs[NEXT_TOKEN][:, 0]
-        known |= {name: outputs[next_of(name)] for name in known if next_of(name) in outputs}
-        is_over_N |= token_N == work.end
-        if is_over_N.all():
-            break
-    return Took((encoded_s - started_s) * 1000, (time.perf_counter() - started_s) * 1000)
-
-
-class Loops:
-    """The bare loop at one caption and at many, each at its best setting."""
-
-    def __init__(self, crew: Crew, read: Artifact, image_NHWC: NDArray[np.uint8]) -> None:
-        self._crew = crew
-        feeds, _ = read.golden(STEP)
-        taken = read.golden(ENCODE)[1]
-        task = read.manifest.captioning
-        shared = {name for name in feeds if name not in taken and name != TOKEN}
-        controls: Tensors = {name: feeds[name][:1] for name in shared}
-        # The most probable word each time, as a request has it that says nothing.
-        controls |= {"temperature": np.zeros(1, np.float32), UNIFORM: np.zeros((1, 1), np.float32)}
-        self._work = {
-            rows: self._best(
-                Bare(
-                    encode=read.graph_path(ENCODE),
-                    step=read.graph_path(STEP),
-                    image_NHWC=image_NHWC[:rows],
-                    controls=controls,
-                    start=task.start,
-                    end=task.end,
-                    most=task.max_words,
-                    threads=1,
-                    spinning=False,
-                    times=_BURSTS,
-                )
-            )
-            for rows in (1, _CAPTIONS)
-        }
-
-    def took(self, rows: int) -> Took:
-        """Gives how long so many captions take."""
-        return self._crew.do(time_bare, [self._work[rows]])[0]
-
-    def settings(self) -> str:
-        """Says which settings are best."""
-        return "; ".join(
-            f"{rows} rows: {work.threads} threads{', spinning' if work.spinning else ''}"
-            for rows, work in self._work.items()
-        )
-
-    def _best(self, work: Bare) -> Bare:
-        tried = [
-            replace(work, threads=threads, spinning=spinning)
-            for threads in sorted({1, available()})
-            for spinning in (False, True)
-        ]
-        return min(tried, key=lambda each: self._crew.do(time_bare, [each])[0].whole_ms)
-
-
-@dataclass(frozen=True, slots=True)
 class Figures:
     """One round's, milliseconds."""
 
-    bare_many: Took
-    bare_one: Took
+    # Of the bare loop, the median batch.
+    many: Took
+    one: Took
+    # All captions one after another: what ONNX Runtime did, and all.
+    bare_in_turn_ms: float
+    bare_read_in_turn_ms: float
     # So many captions side by side, and one after another.
     at_once_ms: float
     in_turn_ms: float
     # Of single requests on an idle server.
     first_ms: float
     whole_ms: float
+
+    @property
+    def read_many_ms(self) -> float:
+        """The bare loop at many, from the files on."""
+        return self.many.read_ms + self.many.whole_ms
+
+    @property
+    def read_one_ms(self) -> float:
+        """The bare loop at one, from the file on."""
+        return self.one.read_ms + self.one.whole_ms
 
 
 class Served:
@@ -190,16 +90,22 @@ class Served:
 
 
 async def _round(served: Served, loops: Loops) -> Figures:
-    many, one = [loops.took(_CAPTIONS)], [loops.took(1)]
+    many, one = loops.took(_CAPTIONS), loops.took(1)
     at_once_ms = await served.at_once_ms()
-    many.append(loops.took(_CAPTIONS))
+    many += loops.took(_CAPTIONS)
     in_turn_ms, first_ms, whole_ms = await served.in_turn()
-    one.append(loops.took(1))
-    return Figures(_mean(many), _mean(one), at_once_ms, in_turn_ms, first_ms, whole_ms)
-
-
-def _mean(took: Sequence[Took]) -> Took:
-    return Took(float(np.mean([each.encode_ms for each in took])), float(np.mean([each.whole_ms for each in took])))
+    one += loops.took(1)
+    rounds = len(one) / _CAPTIONS
+    return Figures(
+        many=typical(many),
+        one=typical(one),
+        bare_in_turn_ms=sum(each.whole_ms for each in one) / rounds,
+        bare_read_in_turn_ms=sum(each.read_ms + each.whole_ms for each in one) / rounds,
+        at_once_ms=at_once_ms,
+        in_turn_ms=in_turn_ms,
+        first_ms=first_ms,
+        whole_ms=whole_ms,
+    )
 
 
 async def _measure(server: str, model: str, files: Sequence[bytes], loops: Loops, rounds: int) -> list[Figures]:
@@ -223,15 +129,20 @@ def _in_words(rounds: Sequence[Figures], settings: str) -> str:
             f"{_CAPTIONS} captions at once, ms: {of(lambda each: each.at_once_ms)}",
             f"  one after another: {of(lambda each: each.in_turn_ms)}",
             f"  ratio: {of(lambda each: each.in_turn_ms / each.at_once_ms, '.2f')}",
-            f"  bare at batch {_CAPTIONS}: {of(lambda each: each.bare_many.whole_ms)}",
-            f"  bare over served: {of(lambda each: each.bare_many.whole_ms / each.at_once_ms, '.2f')}",
+            f"  bare at batch {_CAPTIONS}: {of(lambda each: each.many.whole_ms)}",
+            f"  bare, from the files on: {of(lambda each: each.read_many_ms)}",
+            f"  bare over served: {of(lambda each: each.many.whole_ms / each.at_once_ms, '.2f')}",
+            f"  bare from the files on over served: {of(lambda each: each.read_many_ms / each.at_once_ms, '.2f')}",
             f"  bare one after another over at once: "
-            f"{of(lambda each: _CAPTIONS * each.bare_one.whole_ms / each.bare_many.whole_ms, '.2f')}",
+            f"{of(lambda each: each.bare_in_turn_ms / each.many.whole_ms, '.2f')}",
+            f"  the same from the files on: {of(lambda each: each.bare_read_in_turn_ms / each.read_many_ms, '.2f')}",
             f"one caption on an idle server, ms, first word: {of(lambda each: each.first_ms)}",
-            f"  bare encoding: {of(lambda each: each.bare_one.encode_ms)}",
+            f"  bare encoding: {of(lambda each: each.one.encode_ms)}",
+            f"  decoding and resizing before it: {of(lambda each: each.one.read_ms)}",
             f"  whole: {of(lambda each: each.whole_ms)}",
-            f"  bare: {of(lambda each: each.bare_one.whole_ms)}",
-            f"  whole over bare: {of(lambda each: each.whole_ms / each.bare_one.whole_ms, '.2f')}",
+            f"  bare: {of(lambda each: each.one.whole_ms)}",
+            f"  whole over bare: {of(lambda each: each.whole_ms / each.one.whole_ms, '.2f')}",
+            f"  whole over bare from the file on: {of(lambda each: each.whole_ms / each.read_one_ms, '.2f')}",
         ]
     )
 
@@ -257,9 +168,8 @@ def bench(*, model: str, serve_options: tuple[str, ...], models: Path, place: Pa
     newest = max((models / model).iterdir(), key=lambda place: int(place.name) if place.name.isdecimal() else 0)
     read = artifact.read(newest)
     files = _files(place)
-    image_NHWC = np.stack([images.read(file, read.manifest.captioning.image) for file in files])
     with serving(models, "--device", "cpu", *serve_options) as server, Crew(1) as crew:
-        loops = Loops(crew, read, image_NHWC)
+        loops = Loops(crew, read, files)
         figures = asyncio.run(_measure(server, read.manifest.name, files, loops, rounds))
         click.echo(_in_words(figures, loops.settings()))
 

@@ -7,6 +7,10 @@ some steps at the latest. A row that has held its slot for some laps goes to the
 reader lags gives its slot up, and joins the line when the reader has caught up. So every row that waits comes next
 after a bounded number of steps. The rows of a beam join together, and leave together when it is over; they are few, and
 their texts short, so that they neither take turns nor wait for readers.
+
+Where pictures are looked at before their jobs come here, and there are enough of them to keep all cores busy, a step
+now takes its time from them, and later it serves them too: steps rest in between then, so that they take a small share
+of one core, and rows gather.
 """
 
 import asyncio
@@ -14,7 +18,8 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
@@ -38,6 +43,8 @@ _TURN_LAPS: Final = 4
 _MOST_STEPS: Final = 32
 # Of the places for reading, those that jobs may have which only read.
 _READ_ONLY: Final = PLACES // 2
+# While all cores are needed for what comes, a step is followed by a rest so many times as long as it computed.
+_REST: Final = 4
 
 
 class Loop:
@@ -49,6 +56,9 @@ class Loop:
         self._loop = asyncio.get_running_loop()
         # How many rows write side by side.
         self.slots = plan.sizes[-1]
+        self._cores = plan.cores
+        # Jobs whose beginning is still computed.
+        self._expected = 0
         # Rows that came and have not ended, as the event loop knows it; seconds that one holds a slot, on average.
         self._rows = 0
         self._row_s = 0.0
@@ -67,6 +77,8 @@ class Loop:
         self._outbox: list[tuple[Stream, Row | None, Piece | Exception]] = []
         # When the first of the rows should give away what it has.
         self._due_s = 0.0
+        # When the rest after the last step is over, time.monotonic().
+        self._rested_s = 0.0
         # How long reading last took; how long writing took since, and in how many steps.
         self._read_s = self._wrote_s = 0.0
         self._steps = 0
@@ -79,6 +91,15 @@ class Loop:
     def rows(self) -> int:
         """How many rows came and have not ended."""
         return self._rows
+
+    @contextmanager
+    def expects(self) -> Iterator[None]:
+        """Knows of a job that is on its way, as long as cores compute what it begins with."""
+        self._expected += 1
+        try:
+            yield
+        finally:
+            self._expected -= 1
 
     def begin(self, job: Job, timeout_ms: float | None = None) -> Stream:
         """Takes a job.
@@ -169,19 +190,27 @@ class Loop:
             self._send()
 
     def _obey(self) -> bool:
-        """Does what was posted; waits while there is nothing to do. Says whether to go on."""
+        """Does what was posted; waits while there is nothing to do, or a step should rest. Says whether to go on."""
         while True:
             while self._posted:
                 self._posted.popleft()()
             self._count_running()
-            if self._batch.rows or self._reading.jobs or self._line or self._to_read:
+            has_work = bool(self._batch.rows or self._reading.jobs or self._line or self._to_read)
+            rest_s = self._rest_s() if has_work else None
+            if rest_s == 0:
                 return True
             self._send()
             with self._changed:
-                if self._is_closed and not self._posted:
+                if self._posted:
+                    continue
+                if self._is_closed and not has_work:
                     return False
-                while not self._posted:
-                    self._changed.wait()
+                self._changed.wait(rest_s)
+
+    def _rest_s(self) -> float:
+        """Gives how long the next step should wait yet."""
+        are_cores_busy = self._cores is not None and self._expected >= self._cores
+        return max(0.0, self._rested_s - time.monotonic()) if are_cores_busy else 0.0
 
     def _count_running(self) -> None:
         if self._running_rows != len(self._batch.rows):
@@ -304,7 +333,7 @@ class Loop:
         rows = len(self._batch.rows)
         if not rows:
             return
-        began_s = time.perf_counter()
+        began_s, computed_s = time.perf_counter(), -time.thread_time()
         try:
             with self._held() as leash:
                 self._batch.run(leash.options)
@@ -317,7 +346,8 @@ class Loop:
         self._steps += 1
         self._tally.step_rows.observe(rows)
         self._tally.step_seconds.observe(took_s)
-        now_s = time.monotonic()
+        now_s, computed_s = time.monotonic(), computed_s + time.thread_time()
+        self._rested_s = now_s + _REST * computed_s
         # Whoever leaves has others take its place: all must have seen what the step has given to theirs.
         over = [beam for beam in self._beams.values() if not self._goes_on(beam, now_s)]
         for ended in self._batch.ended():

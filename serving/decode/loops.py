@@ -1,5 +1,7 @@
 """The decode loops of a model: one on each device, and a job goes to the one with the fewest rows."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
@@ -31,6 +33,14 @@ class Loops:
         stream = loop.begin(job, timeout_ms)
         self._of[stream] = loop
         return stream
+
+    @contextmanager
+    def expects(self) -> Iterator[None]:
+        """Knows of a job that is on its way, as `Loop.expects` does: it may come to any of them."""
+        with ExitStack() as stack:
+            for loop in self._loops:
+                stack.enter_context(loop.expects())
+            yield
 
     def leave(self, stream: Stream) -> None:
         """Ends a job whose reader is gone, if it has not ended."""

@@ -47,6 +47,8 @@ class Plan:
     sizes: tuple[int, ...]
     # N of runs of "prefill", ascending; none where nothing is read.
     read_sizes: tuple[int, ...]
+    # Cores that compute the steps, and what jobs begin with; None where these are not of one kind.
+    cores: int | None = None
     # The same on each further device.
     others: tuple[Graphs, ...] = ()
 
@@ -71,8 +73,13 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
         for each in others:
             _agreeing(each.step, golden[STEP], sizes, device)
             _read_sizes(each, golden, device)
-        agreeing = _agreeing(graphs.step, golden[STEP], sizes, device)
-        plan = Plan(graphs, agreeing, _read_sizes(graphs, golden, device), tuple(others))
+        plan = Plan(
+            graphs,
+            _agreeing(graphs.step, golden[STEP], sizes, device),
+            _read_sizes(graphs, golden, device),
+            wishes.usable_cores if device.is_cpu else None,
+            tuple(others),
+        )
     except InvalidArtifact:
         raise
     except Exception as error:
@@ -109,9 +116,10 @@ def _on_fewest_cores(graphs: Graphs, device: Device, golden: Mapping[str, Tensor
                 return wide
         return narrow
 
-    step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
     if graphs.prefill is None:
-        return replace(graphs, step=step)
+        # The others look at pictures meanwhile: a step that waits for them would take from both.
+        return replace(graphs, step=Session.open(graphs.step.path, graphs.step.device, 1))
+    step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
     prefill = chosen(graphs.prefill, _piece(golden[PREFILL], 1, LENGTHS[-1], LENGTHS[-1]))
     return replace(graphs, step=step, prefill=prefill)
 

@@ -11,6 +11,7 @@ Legend: N batch, H height, W width, C channels, P places, V words, B candidates.
 """
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -283,7 +284,8 @@ def open_graphs(folder: Path) -> Graphs:
     return Graphs.of_captioner(open_sessions(folder))
 
 
-def _golden(sessions: dict[str, Session]) -> dict[str, NDArray[Any]]:
+def golden_inputs(sessions: Mapping[str, Session]) -> dict[str, dict[str, NDArray[Any]]]:
+    """Gives each graph's golden inputs."""
     image_NHWC = np.stack([picture(number) for number in range(3)])
     seen = sessions["encode"].run({"image": image_NHWC})
     feeds = {
@@ -294,9 +296,12 @@ def _golden(sessions: dict[str, Session]) -> dict[str, NDArray[Any]]:
         "top_p": np.ones(3, np.float32),
         "uniform": np.array([[0.1], [0.5], [0.9]], np.float32),
     }
+    return {"encode": {"image": image_NHWC}, "step": feeds}
+
+
+def _golden(sessions: Mapping[str, Session]) -> dict[str, NDArray[Any]]:
     arrays: dict[str, NDArray[Any]] = {}
-    inputs: dict[str, dict[str, NDArray[Any]]] = {"encode": {"image": image_NHWC}, "step": feeds}
-    for role, given in inputs.items():
+    for role, given in golden_inputs(sessions).items():
         arrays |= {f"{role}/in/{name}": array for name, array in given.items()}
         arrays |= {f"{role}/out/{name}": array for name, array in sessions[role].run(given).items()}
     return arrays

@@ -220,6 +220,19 @@ async def test_one_bad_request_does_not_fail_its_company(tmp_path: Path, instanc
     assert outcomes(metrics) == {Outcome.FAILED: 1, Outcome.ANSWERED: 3}
 
 
+@pytest.mark.parametrize("has_rivals", [False, True])
+async def test_all_cores_are_for_what_has_no_rivals(tenfold: Session, tmp_path: Path, *, has_rivals: bool) -> None:
+    """A run with nothing beside it has the session on all cores, unless something else computes elsewhere."""
+    pick = Session.open(graphs.same(tmp_path / "model.onnx", "FP32", ["n", "k"]))
+    plan = Plan(tenfold, SIZES, 1, alone=pick)
+    batcher = Batcher(plan, Queueing(), Metrics().tally("model", 1, "model"), lambda: not has_rivals)
+    try:
+        answer = await batcher.run(rows(1, 1), ["y"])
+    finally:
+        await asyncio.to_thread(batcher.close)
+    assert answer["y"].tolist() == ([[10, 20]] if has_rivals else [[1, 2]])
+
+
 async def test_company_is_waited_for_only_while_in_use(tenfold: Session) -> None:
     """A lone request on an idle session is answered at once; one soon after it waits for others, as long as it may."""
     async with batching(tenfold, queueing=Queueing(max_wait_ms=300)) as batcher:

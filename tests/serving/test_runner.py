@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
-from onnxruntime import RunOptions
 from onnx import helper
+from onnxruntime import RunOptions
 
 from hondo.artifact import Tensors
 from hondo.errors import InvalidRequest

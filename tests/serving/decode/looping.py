@@ -27,9 +27,11 @@ async def looping(
     read_sizes: Sequence[int] = READ_SIZES,
     queueing: Queueing | None = None,
     tally: DecodeTally | None = None,
+    *,
+    cores: int | None = None,
 ) -> AsyncIterator[Loop]:
     """Runs a loop on the test's event loop."""
-    plan = Plan(graphs, tuple(sizes), tuple(read_sizes))
+    plan = Plan(graphs, tuple(sizes), tuple(read_sizes), cores)
     loop = Loop(plan, queueing or Queueing(), tally or new_tally())
     try:
         yield loop

@@ -335,6 +335,52 @@ async def test_close_ends_what_is_there(graphs: Graphs) -> None:
 
 
 @pytest.fixture
+def long_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a step rest without end where it rests at all."""
+    monkeypatch.setattr(loops, "_REST", ENDLESS)
+
+
+@pytest.mark.usefixtures("long_rest")
+async def test_steps_rest_while_all_cores_are_needed(graphs: Graphs) -> None:
+    """A row has its first tokens at once; while enough jobs are on their way it rests, and afterwards goes on."""
+    tally = new_tally()
+    async with looping(graphs, tally=tally, cores=2) as loop:
+        with loop.expects(), loop.expects():
+            first = loop.begin(job([3], 30, seed=1))
+            (piece,) = await first.take()
+            await asyncio.sleep(0.05)
+            assert steps(tally) == 1
+        second = loop.begin(job([4], 30, seed=2))
+        rest, whole = await asyncio.gather(everything(loop, first), everything(loop, second))
+    assert [*piece.tokens_T.tolist(), *rest[0].tokens_T.tolist()] == writers.written([3], 30, seed=1)[0]
+    assert whole[0].tokens_T.tolist() == writers.written([4], 30, seed=2)[0]
+
+
+@pytest.mark.usefixtures("long_rest")
+@pytest.mark.parametrize("cores", [2, None])
+async def test_steps_do_not_rest_where_a_core_is_free(graphs: Graphs, cores: int | None) -> None:
+    """Fewer jobs on their way than cores, or jobs that begin on another device, hold nothing up."""
+    async with looping(graphs, cores=cores) as loop:
+        with loop.expects():
+            assert await tokens(loop, job([3], 30)) == writers.written([3], 30)[0]
+
+
+@pytest.mark.usefixtures("long_rest")
+async def test_resting_rows_leave_at_once(graphs: Graphs) -> None:
+    """Nobody waits for a step's rest: not who leaves, nor who unloads the model."""
+    tally = new_tally()
+    async with looping(graphs, tally=tally, cores=1) as loop:
+        with loop.expects():
+            gone, waiting = loop.begin(job([3], 40)), loop.begin(job([5], 50))
+            await gone.take()
+            loop.leave(gone)
+            await until(lambda: value(tally.running_rows) < 2)
+            loop.close()
+            with pytest.raises(Unavailable):
+                await everything(loop, waiting)
+
+
+@pytest.fixture
 def fragile(tmp_path: Path) -> Graphs:
     """Graphs that fail where token 31 comes in."""
     good = writers.open_graphs(tmp_path / "good")

@@ -23,7 +23,7 @@ def metrics() -> Metrics:
 async def loops(tmp_path: Path, metrics: Metrics) -> AsyncIterator[Loops]:
     """Two loops, each with sessions of its own."""
     first, second = (writers.open_graphs(tmp_path / name) for name in "ab")
-    made = Loops(Plan(first, SIZES, READ_SIZES, (second,)), Queueing(), metrics.decode_tally("model", 1))
+    made = Loops(Plan(first, SIZES, READ_SIZES, others=(second,)), Queueing(), metrics.decode_tally("model", 1))
     yield made
     made.close()
 

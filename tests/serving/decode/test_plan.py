@@ -14,7 +14,7 @@ from serving.decode.graphs import Graphs
 from serving.device import Device
 from serving.plan import Wishes
 from serving.session import Session
-from tests.serving import writers
+from tests.serving import captioners, writers
 from tests.serving.decode.looping import job, looping, tokens
 
 WISHES = Wishes(threads=1, max_batch_size=8)
@@ -118,3 +118,13 @@ def test_threads_that_do_not_help_are_left_to_others(
     found = made(graphs, wishes=Wishes(cores=2, max_batch_size=8)).graphs
     assert (found.step is graphs.step) == helps
     assert (found.prefill is graphs.prefill) == helps
+
+
+def test_step_of_captions_has_one_core(tmp_path: Path) -> None:
+    """Pictures are looked at meanwhile: a step of theirs leaves the other cores to that, whatever they would save."""
+    sessions = captioners.open_sessions(tmp_path)
+    graphs, golden = Graphs.of_captioner(sessions), captioners.golden_inputs(sessions)
+    found = plan.make(graphs, Device.CPU, golden, Wishes(cores=2, max_batch_size=8))
+    assert found.graphs.step is not graphs.step
+    assert (found.cores, found.sizes) == (2, (1, 2, 3, 4, 6, 8))
+    assert plan.make(graphs, Device.CPU, golden, Wishes(threads=2, max_batch_size=8)).graphs is graphs, "as wished"
