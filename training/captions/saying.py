@@ -20,14 +20,23 @@ def greedy(net: Captioner, maps_NPC: Tensor, most: int) -> Tensor:
     return _word_by_word(net, maps_NPC, 1, most, lambda logits_BV: logits_BV.argmax(1))
 
 
-@torch.no_grad()
-def drawn(net: Captioner, maps_NPC: Tensor, samples: int, most: int) -> Tensor:
-    """Gives tokens_NRT i64: R captions of each picture, each word drawn by its probability; END from the end on."""
+def drawn(net: Captioner, maps_NPC: Tensor, samples: int, most: int) -> tuple[Tensor, Tensor]:
+    """Draws R captions of each picture, each word by its probability.
+
+    Returns:
+        tokens_NRT i64, END from the end on, and their log-probabilities log_NRT f32, which gradients flow through.
+    """
+    logs = []
 
     def draw(logits_BV: Tensor) -> Tensor:
-        return torch.multinomial(torch.softmax(logits_BV.float(), 1), 1).squeeze(1)
+        log_BV = torch.log_softmax(logits_BV.float(), 1)
+        token_B1 = torch.multinomial(log_BV.detach().exp(), 1)
+        logs.append(log_BV.gather(1, token_B1))
+        return token_B1.squeeze(1)
 
-    return _word_by_word(net, maps_NPC, samples, most, draw).reshape(len(maps_NPC), samples, -1)
+    tokens_BT = _word_by_word(net, maps_NPC, samples, most, draw)
+    shape = (len(maps_NPC), samples, -1)
+    return tokens_BT.reshape(shape), torch.cat(logs, 1).reshape(shape)
 
 
 def _word_by_word(

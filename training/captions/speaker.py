@@ -17,7 +17,7 @@ from training.captions.reward import Reward
 from training.captions.saying import drawn, greedy
 from training.captions.sight import Sight
 from training.classifier import TRAIN_LOSS
-from training.data.captioned import END, SPECIAL, START, until_end
+from training.data.captioned import END, SPECIAL, until_end
 from training.pixels import Pixels
 from training.schedules import stepped
 from training.seeds import seed_at
@@ -108,9 +108,9 @@ class Speaker(LightningModule):
     def _worth(self, maps_NPC: Tensor, picture_N: Tensor) -> Tensor:
         """Gives the loss of the second stage: what is better than the others drawn becomes more probable."""
         samples = self._recipe.reward.samples
-        self.net.eval()
-        said_NRT = drawn(self.net, maps_NPC, samples, self._recipe.max_words)
-        self.net.train()
+        # Drawn with dropout, as what is learnt from is: without it, captions that dropout makes improbable would be
+        # pushed away ever further.
+        said_NRT, log_NRT = drawn(self.net, maps_NPC, samples, self._recipe.max_words)
         worth_NR = torch.tensor(
             [
                 [self._train_reward.judge(picture, self._ended(said_T)) for said_T in said_RT]
@@ -120,9 +120,6 @@ class Speaker(LightningModule):
         )
         # Each against the mean of the others.
         better_NR = (worth_NR - worth_NR.mean(1, keepdim=True)) * samples / (samples - 1)
-        heard_NRT = torch.cat([torch.full_like(said_NRT[:, :, :1], START), said_NRT[:, :, :-1]], 2)
-        logits_NRTV, _ = self.net(maps_NPC, heard_NRT)
-        log_NRT = torch.log_softmax(logits_NRTV.float(), 3).gather(3, said_NRT.unsqueeze(3)).squeeze(3)
         # A caption's words, and the END that it chose.
         counts_NRT = torch.cat([torch.ones_like(said_NRT[:, :, :1]), (said_NRT[:, :, :-1] != END).long()], 2)
         return -(log_NRT * counts_NRT * better_NR.unsqueeze(2)).sum() / counts_NRT.sum()

@@ -97,19 +97,21 @@ def test_a_wide_beam_finds_the_most_probable(net: Captioner, maps_NPC: Tensor) -
 
 
 def test_drawn_captions_follow_the_probabilities(net: Captioner, maps_NPC: Tensor) -> None:
-    """Of many drawn captions, the share that begins with a word is that word's probability."""
+    """Of many drawn captions, the share that begins with a word is that word's probability, which is told with it."""
     torch.manual_seed(0)
-    said_NRT = drawn(net, maps_NPC[:1], 20_000, 1)
+    said_NRT, log_NRT = drawn(net, maps_NPC[:1], 20_000, 1)
     logits_V = net(maps_NPC[:1], torch.full((1, 1, 1), START))[0].flatten()
     logits_V[[START, UNKNOWN]] = float("-inf")
     shares_V = torch.bincount(said_NRT.flatten(), minlength=WORDS) / 20_000
     torch.testing.assert_close(shares_V, torch.softmax(logits_V, 0).detach(), atol=0.02, rtol=0)
+    torch.testing.assert_close(log_NRT.flatten(), torch.log_softmax(logits_V, 0)[said_NRT.flatten()])
+    assert log_NRT.requires_grad
 
 
 def test_nothing_follows_an_end(net: Captioner, maps_NPC: Tensor) -> None:
     """After END there is END alone, and no caption has the words that stand for others."""
     torch.manual_seed(0)
-    said = torch.cat([padded(drawn(net, maps_NPC, 50, MOST)).flatten(0, 1), padded(beam(net, maps_NPC, 3, MOST))])
+    said = torch.cat([padded(drawn(net, maps_NPC, 50, MOST)[0]).flatten(0, 1), padded(beam(net, maps_NPC, 3, MOST))])
     is_over = (said == END).cumsum(1) > 0
     assert (said[is_over] == END).all()
     assert not torch.isin(said, torch.tensor([START, UNKNOWN])).any()
