@@ -31,7 +31,7 @@ from serving.decode.graphs import (
     sides,
 )
 from serving.decode.job import WITHOUT_LIMIT, End, Floats, Piece, Row, Tokens
-from serving.session import Bound, Run
+from serving.session import Bound, Run, Session
 
 # Runs of a lap.
 LAP: Final = 64
@@ -66,9 +66,10 @@ class Batch:
     Args:
         graphs: what runs.
         sizes: N, ascending, the largest being S: a run takes the smallest that holds all rows.
+        wide: graph "step" on all cores, where there is one.
     """
 
-    def __init__(self, graphs: Graphs, sizes: Sequence[int]) -> None:
+    def __init__(self, graphs: Graphs, sizes: Sequence[int], wide: Session | None = None) -> None:
         slots, steps = sizes[-1], graphs.steps
         self.rows: list[Row] = []
         self.slots = slots
@@ -94,7 +95,9 @@ class Batch:
         # No row has fewer tokens left than this.
         self._least_left = 0
         self._size_of = [next(size for size in sizes if size >= rows) for rows in range(slots + 1)]
-        self._runs = [{size: self._bound(graphs, size, front) for size in sizes} for front in range(2)]
+        # By the states' front, by N; the same on all cores.
+        self._runs = self._bound(graphs, graphs.step, sizes)
+        self._wide_runs = self._runs if wide is None else self._bound(graphs, wide, sizes)
 
     @property
     def free(self) -> int:
@@ -145,11 +148,12 @@ class Batch:
             self.rows[place].place = place
         self.rows.pop()
 
-    def run(self, options: RunOptions | None = None) -> None:
+    def run(self, options: RunOptions | None = None, *, on_all_cores: bool = False) -> None:
         """Writes K tokens in every row."""
         rows, start, end = len(self.rows), self._column, self._column + self._steps
         self._uniform_SK[:rows] = self._lap_uniform_ST[:rows, start:end]
-        self._runs[self._states.front][self._size_of[rows]](options)
+        runs = self._wide_runs if on_all_cores else self._runs
+        runs[self._states.front][self._size_of[rows]](options)
         self._states.swap()
         self._lap_tokens_ST[:rows, start:end] = self._next_SK[:rows]
         self._lap_log_probability_ST[:rows, start:end] = self._log_probability_SK[:rows]
@@ -248,7 +252,11 @@ class Batch:
         ]
         return max(matching, key=lambda number: len(row.job.stops[number]), default=None)
 
-    def _bound(self, graphs: Graphs, size: int, front: int) -> Run:
+    def _bound(self, graphs: Graphs, step: Session, sizes: Sequence[int]) -> list[dict[int, Run]]:
+        """Gives what runs "step", for each front and N."""
+        return [{size: self._bound_at(graphs, step, size, front) for size in sizes} for front in range(2)]
+
+    def _bound_at(self, graphs: Graphs, step: Session, size: int, front: int) -> Run:
         """Gives what runs so many rows on these buffers."""
         before, after = self._states.rows(front, size), self._states.rows(1 - front, size)
         inputs: dict[str, Bound] = {TOKEN: self._token_S[:size], UNIFORM: self._uniform_SK[:size]}
@@ -264,4 +272,4 @@ class Batch:
         if graphs.places:
             outputs[ATTENTION] = self._attention_SP[:size]
         outputs |= {next_of(each.name): part for each, part in zip(graphs.states, after, strict=True)}
-        return graphs.step.bind(inputs, outputs)
+        return step.bind(inputs, outputs)

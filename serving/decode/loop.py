@@ -68,7 +68,7 @@ class Loop:
         # All below is the thread's.
         # What holds the run that is under way, or held the last.
         self._leash = Leash(queueing.run_s)
-        self._batch = Batch(plan.graphs, plan.sizes)
+        self._batch = Batch(plan.graphs, plan.sizes, plan.wide)
         self._reading = Reading(plan.graphs, plan.read_sizes)
         self._streams: dict[Job, Stream] = {}
         self._beams: dict[Job, Beam] = {}
@@ -336,7 +336,7 @@ class Loop:
         began_s, computed_s = time.perf_counter(), -time.thread_time()
         try:
             with self._held() as leash:
-                self._batch.run(leash.options)
+                self._batch.run(leash.options, on_all_cores=not self._expected)
         except Exception as error:  # noqa: BLE001  as above
             for row in list(self._batch.rows):
                 self._fail(row.job, self._leash.why(error))

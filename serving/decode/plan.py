@@ -49,6 +49,8 @@ class Plan:
     read_sizes: tuple[int, ...]
     # Cores that compute the steps, and what jobs begin with; None where these are not of one kind.
     cores: int | None = None
+    # "step" on all cores, with the same bits, for when nothing else needs them; None where that is not worth it.
+    wide: Session | None = None
     # The same on each further device.
     others: tuple[Graphs, ...] = ()
 
@@ -66,7 +68,7 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
         InvalidArtifact: a graph fails at one of the sizes.
     """
     try:
-        graphs = _on_fewest_cores(graphs, device, golden, wishes)
+        given, graphs = graphs, _on_fewest_cores(graphs, device, golden, wishes)
         slots = wishes.max_batch_size
         sizes = (*(size for size in _SIZES if size < slots), slots)
         others = [_opened_again(graphs, each, wishes) for each in device.each[1:]]
@@ -78,8 +80,10 @@ def make(graphs: Graphs, device: Device, golden: Mapping[str, Tensors], wishes: 
             _agreeing(graphs.step, golden[STEP], sizes, device),
             _read_sizes(graphs, golden, device),
             wishes.usable_cores if device.is_cpu else None,
-            tuple(others),
+            others=tuple(others),
         )
+        if graphs.prefill is None and given.step is not graphs.step:
+            plan = replace(plan, wide=_wide(given.step, plan, golden[STEP]))
     except InvalidArtifact:
         raise
     except Exception as error:
@@ -104,37 +108,54 @@ def _on_fewest_cores(graphs: Graphs, device: Device, golden: Mapping[str, Tensor
     if not device.is_cpu or wishes.threads is not None or wishes.usable_cores == 1:
         return graphs
 
-    def chosen(wide: Session, feeds: Tensors) -> Session:
-        narrow = Session.open(wide.path, wide.device, 1)
-        wide_s = narrow_s = math.inf
-        for _ in range(_TRIES):
-            wide_s = min(wide_s, best_s(lambda: wide.run(feeds)))
-            narrow_s = min(narrow_s, best_s(lambda: narrow.run(feeds)))
-            if narrow_s < _SOON_S:
-                return narrow
-            if wide_s < _WORTH * narrow_s:
-                return wide
-        return narrow
-
     if graphs.prefill is None:
         # The others look at pictures meanwhile: a step that waits for them would take from both.
         return replace(graphs, step=Session.open(graphs.step.path, graphs.step.device, 1))
+
+    def chosen(wide: Session, feeds: Tensors) -> Session:
+        narrow = Session.open(wide.path, wide.device, 1)
+        return wide if _is_worth(wide, narrow, feeds) else narrow
+
     step = chosen(graphs.step, sample.from_golden(golden[STEP])(wishes.max_batch_size))
     prefill = chosen(graphs.prefill, _piece(golden[PREFILL], 1, LENGTHS[-1], LENGTHS[-1]))
     return replace(graphs, step=step, prefill=prefill)
+
+
+def _is_worth(wide: Session, narrow: Session, feeds: Tensors) -> bool:
+    """Says whether all cores make a run so much faster that they are worth having."""
+    wide_s = narrow_s = math.inf
+    for _ in range(_TRIES):
+        wide_s = min(wide_s, best_s(lambda: wide.run(feeds)))
+        narrow_s = min(narrow_s, best_s(lambda: narrow.run(feeds)))
+        if narrow_s < _SOON_S:
+            return False
+        if wide_s < _WORTH * narrow_s:
+            return True
+    return False
+
+
+def _wide(wide: Session, plan: Plan, golden: Tensors) -> Session | None:
+    """Gives what runs steps on all cores where nothing else needs them, if it is worth it and gives the same bits."""
+    narrow, feeds = plan.graphs.step, sample.from_golden(golden)(plan.sizes[-1])
+    if not _is_worth(wide, narrow, feeds):
+        return None
+    expected = narrow.run(feeds)
+    return wide if all(_agrees(wide, feeds, size, expected) for size in plan.sizes) else None
 
 
 def _agreeing(session: Session, golden: Tensors, sizes: tuple[int, ...], device: Device) -> tuple[int, ...]:
     """Warms every size; gives those at which rows come out as at the largest."""
     feeds = sample.from_golden(golden)(sizes[-1])
     expected = session.run(feeds)
-
-    def agrees(size: int) -> bool:
-        run = session.run({name: array[:size] for name, array in feeds.items()})
-        return all(np.array_equal(array, expected[name][:size]) for name, array in run.items())
-
+    agree = [_agrees(session, feeds, size, expected) for size in sizes]
     # A GPU promises no bits; there the warming alone counts.
-    return tuple(size for size in sizes if agrees(size) or not device.is_cpu)
+    return tuple(size for size, does in zip(sizes, agree, strict=True) if does or not device.is_cpu)
+
+
+def _agrees(session: Session, feeds: Tensors, size: int, expected: Tensors) -> bool:
+    """Says whether the first so many rows come out as expected where they run by themselves."""
+    run = session.run({name: array[:size] for name, array in feeds.items()})
+    return all(np.array_equal(array, expected[name][:size]) for name, array in run.items())
 
 
 def _read_sizes(graphs: Graphs, golden: Mapping[str, Tensors], device: Device) -> tuple[int, ...]:

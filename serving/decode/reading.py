@@ -15,7 +15,7 @@ from serving.decode.graphs import LENGTH, LOG_PROBABILITY, TOKENS, Graphs, next_
 from serving.decode.job import Floats, Job, State
 
 # Tokens of a run; a piece is read at the next of these lengths.
-LENGTHS: Final = (4, 8, 16, 24, 32, 48, 64, 80, 96, 112, 128)
+LENGTHS: Final = (4, 8, 16, 24, 32, 48, 64, 80, 96, 104, 112, 120, 128)
 # A run may have so many tokens more than its piece, or such a share of the piece; else a shorter piece comes first.
 # What is too much costs a matrix product; another run, about as much as a token or two.
 _PADDING: Final = 3

@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,9 +39,9 @@ async def test_one_caption_alone_has_all_cores(
     opened, ran = model(tmp_path, is_captioner=is_captioner), []
     run = Session.run
 
-    def noted(session: Session, feeds: Tensors, outputs: list[str] | None = None) -> Tensors:
+    def noted(session: Session, *given: Any) -> Tensors:
         ran.append(session.path.stem)
-        return run(session, feeds, outputs)
+        return run(session, *given)
 
     monkeypatch.setattr(Session, "run", noted)
     opened.open(Metrics())

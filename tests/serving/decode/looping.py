@@ -14,6 +14,7 @@ from serving.decode.loop import Loop
 from serving.decode.plan import Plan
 from serving.decode.stream import Stream
 from serving.metrics import Metrics
+from serving.session import Session
 from serving.tally import DecodeTally
 
 SIZES = (1, 2, 3, 4)
@@ -29,9 +30,10 @@ async def looping(
     tally: DecodeTally | None = None,
     *,
     cores: int | None = None,
+    wide: Session | None = None,
 ) -> AsyncIterator[Loop]:
     """Runs a loop on the test's event loop."""
-    plan = Plan(graphs, tuple(sizes), tuple(read_sizes), cores)
+    plan = Plan(graphs, tuple(sizes), tuple(read_sizes), cores, wide)
     loop = Loop(plan, queueing or Queueing(), tally or new_tally())
     try:
         yield loop

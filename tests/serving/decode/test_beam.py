@@ -199,7 +199,7 @@ async def test_failing_graph_fails_its_beam(graphs: Graphs, monkeypatch: pytest.
     """What a step raises goes to those that it was run for; the loop goes on."""
     async with looping(graphs, SIZES) as loop:
         run = loop._batch.run
-        monkeypatch.setattr(loop._batch, "run", lambda _options: 1 / 0)
+        monkeypatch.setattr(loop._batch, "run", lambda _options, **_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             await pieces(loop, beam_job(captioners.picture(1), 3))
         monkeypatch.setattr(loop._batch, "run", run)

@@ -2,6 +2,8 @@
 
 import asyncio
 import resource
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ from serving.decode.job import End
 from serving.decode.loop import Loop
 from serving.decode.reading import LENGTHS
 from serving.decode.stream import UNREAD_TOKENS
-from serving.session import Session
+from serving.session import Bound, Run, Session
 from serving.tally import DecodeTally, Outcome
 from tests.serving import writers
 from tests.serving.decode.looping import everything, job, looping, new_tally, tokens, until
@@ -378,6 +380,25 @@ async def test_resting_rows_leave_at_once(graphs: Graphs) -> None:
             loop.close()
             with pytest.raises(Unavailable):
                 await everything(loop, waiting)
+
+
+async def test_steps_have_all_cores_while_no_job_is_on_its_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is on its way needs the other cores; a row writes the same with one and with all."""
+    graphs, ran = writers.open_graphs(tmp_path), []
+    wide = Session.open(shutil.copy(tmp_path / "step.onnx", tmp_path / "wide.onnx"), threads=2)
+    bind = Session.bind
+
+    def noted(session: Session, inputs: Mapping[str, Bound], outputs: Mapping[str, Bound]) -> Run:
+        run = bind(session, inputs, outputs)
+        return lambda options=None: (ran.append(session.path.stem), run(options))[1]
+
+    monkeypatch.setattr(Session, "bind", noted)
+    async with looping(graphs, wide=wide) as loop:
+        with loop.expects():
+            assert await tokens(loop, job([3], 8)) == writers.written([3], 8)[0]
+        assert await tokens(loop, job([3], 8)) == writers.written([3], 8)[0]
+    steps_each = 8 // writers.STEPS
+    assert ran == ["step"] * steps_each + ["wide"] * steps_each
 
 
 @pytest.fixture

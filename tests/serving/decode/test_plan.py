@@ -120,11 +120,38 @@ def test_threads_that_do_not_help_are_left_to_others(
     assert (found.prefill is graphs.prefill) == helps
 
 
-def test_step_of_captions_has_one_core(tmp_path: Path) -> None:
-    """Pictures are looked at meanwhile: a step of theirs leaves the other cores to that, whatever they would save."""
-    sessions = captioners.open_sessions(tmp_path)
-    graphs, golden = Graphs.of_captioner(sessions), captioners.golden_inputs(sessions)
-    found = plan.make(graphs, Device.CPU, golden, Wishes(cores=2, max_batch_size=8))
+def made_of_captioner(folder: Path, wishes: Wishes) -> tuple[Graphs, plan.Plan]:
+    """Gives the graphs of a tiny captioner, and their plan."""
+    sessions = captioners.open_sessions(folder)
+    graphs = Graphs.of_captioner(sessions)
+    return graphs, plan.make(graphs, Device.CPU, captioners.golden_inputs(sessions), wishes)
+
+
+@pytest.mark.parametrize(("wide_s", "helps"), [(0.79, True), (0.81, False)])
+def test_step_of_captions_has_one_core_while_pictures_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wide_s: float, *, helps: bool
+) -> None:
+    """A captioner's step has one core, and all of them for when no picture needs them, where they save a fifth."""
+    took_s = itertools.cycle([wide_s, 1.0])
+    monkeypatch.setattr("serving.decode.plan.best_s", lambda run: (run(), next(took_s))[1])
+    graphs, found = made_of_captioner(tmp_path, Wishes(cores=2, max_batch_size=8))
     assert found.graphs.step is not graphs.step
+    assert found.wide is (graphs.step if helps else None)
     assert (found.cores, found.sizes) == (2, (1, 2, 3, 4, 6, 8))
-    assert plan.make(graphs, Device.CPU, golden, Wishes(threads=2, max_batch_size=8)).graphs is graphs, "as wished"
+
+
+def test_threads_wished_for_are_those_of_every_step(tmp_path: Path) -> None:
+    """Who says how many threads compute a run has no other session made."""
+    graphs, found = made_of_captioner(tmp_path, Wishes(threads=2, max_batch_size=8))
+    assert (found.graphs, found.wide) == (graphs, None)
+
+
+def test_other_bits_on_all_cores_are_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step gives a row the same bits, however many cores it has just then."""
+    sessions = captioners.open_sessions(tmp_path)
+    _other_bits_at(tmp_path / "step.onnx", 4)  # the sessions that are open are as before
+    took_s = itertools.cycle([0.5, 1.0])
+    monkeypatch.setattr("serving.decode.plan.best_s", lambda run: (run(), next(took_s))[1])
+    golden = captioners.golden_inputs(sessions)
+    found = plan.make(Graphs.of_captioner(sessions), Device.CPU, golden, Wishes(cores=2, max_batch_size=4))
+    assert (found.sizes, found.wide) == ((4,), None)

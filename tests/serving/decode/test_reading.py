@@ -36,6 +36,12 @@ def test_pieces_make_the_whole(length: int) -> None:
     assert read.begin == length - 1
 
 
+@pytest.mark.parametrize("characters", [91, 100, 105, 118, 127])
+def test_prompt_of_some_lines_takes_one_run(characters: int) -> None:
+    """A prompt about as long as one of the runs is not cut for a few tokens, each run costing as much as several."""
+    assert Read(job(characters + 1), []).length == characters + 1
+
+
 def test_jobs_are_read_together(graphs: Graphs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of several lengths share runs, and each gets its own probabilities and state."""
     shapes = []
