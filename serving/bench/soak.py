@@ -6,6 +6,7 @@ wrongly, fail without reason, grow, slow down, or keep slots or file handles.
 """
 
 import asyncio
+import logging
 import re
 import shutil
 import sys
@@ -210,6 +211,8 @@ def soak(models: Path, names: Sequence[str], minutes: float, clients: int, swap_
 
 def _traffic(address: str, models: Path, until_s: float, clients: int) -> list[Ended]:
     """What the other process does."""
+    # gRPC's asyncio client leaves a task behind where a stream is left, and asyncio says so each time.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     return asyncio.run(drive(address, kinds(models), until_s, clients))
 
 
