@@ -9,7 +9,12 @@ SERVE := $(shell test -e /proc/driver/nvidia/version -o -n "$$(command -v nvidia
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt -e
 STATED := pyproject.toml requirements/constraints.txt Makefile
 
-.PHONY: help demo tour test swaps lint lock sbom audit clean
+# What `make fuzz` throws at a server, for how many minutes at most, and how long it fuzzes each reader of files.
+MESSAGES := 1000000
+MINUTES := 600
+SECONDS := 300
+
+.PHONY: help demo tour test swaps fuzz lint lock sbom audit clean
 
 help:
 	@echo "make demo   serve the released models and ask them (installs serving only)"
@@ -18,6 +23,7 @@ help:
 	@echo "make lock   lock what each installation takes, with hashes, into requirements/*.lock"
 	@echo "make sbom   list what a server is made of, as CycloneDX, in runs/sbom"
 	@echo "make audit  look the locked versions up among known vulnerabilities (asks a service on the internet)"
+	@echo "make fuzz   1,000,000 bad requests and connections, and what reads files; MESSAGES=, MINUTES=, SECONDS= for less"
 	@echo "make swaps  1,000 hot swaps under load, some minutes (installs everything)"
 	@echo "make clean  remove the virtual environment and caches"
 
@@ -32,6 +38,10 @@ test: lint
 
 swaps: $(VENV)/.dev
 	HONDO_SWAPS=1000 $(BIN)/python -m pytest -s tests/serving/test_swaps.py
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz target --seconds $(SECONDS)
+	$(BIN)/python -m tests.fuzz server --messages $(MESSAGES) --minutes $(MINUTES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

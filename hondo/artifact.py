@@ -41,7 +41,8 @@ class Artifact:
         """
         path = self.folder / self.manifest.golden.path
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # numpy leaves open what it opened itself, where it cannot read it.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return _under(arrays, f"{role}/in/"), _under(arrays, f"{role}/out/")
         except Exception as error:  # zipfile and numpy raise anything on damaged files
             raise InvalidArtifact(f"{path} holds no golden samples: {error}") from error

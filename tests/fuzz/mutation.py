@@ -14,7 +14,7 @@ Words = tuple[str, ...]
 # How many elements a list is brought to, at most.
 _MANY: Final = (2, 17, 129, 1000, 20_000)
 # What all elements of a list together may weigh, bytes: what takes a server seconds by right is no hang.
-_HEAVY_BYTES: Final = 60_000
+_HEAVY_BYTES: Final = 12_000
 _MEMBERS_DEEP: Final = 3
 
 

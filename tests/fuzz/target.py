@@ -1,12 +1,13 @@
 """A target: one reader of what may come from outside, fuzzed in a process of its own from good inputs.
 
-Each is a file in `tests.fuzz.targets`, with `seeds()`, good inputs made by code, and `one(data)`, which reads one and may
-raise what `hondo.errors` has, nothing else.
+Each is a file in `tests.fuzz.targets`, with `seeds()`, good inputs made by code, and `one(data)`, which reads one and
+may raise what `hondo.errors` has, nothing else.
 """
 
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -45,15 +46,16 @@ def replay(name: str, file: Path) -> str:
 
 def _run(name: str, options: "list[str]") -> str:
     limits = [f"-timeout={HANGS_S:.0f}", f"-rss_limit_mb={_RSS_MB}"]
-    ended = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.guided", name, *limits, *options],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONHASHSEED": "0"},
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
+    with tempfile.TemporaryDirectory() as folder:  # libFuzzer ends the process before it could tidy up
+        ended = subprocess.run(
+            [sys.executable, "-m", "tests.fuzz.guided", name, *limits, *options],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": "0", "TMPDIR": folder},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
     said = ended.stdout[-4000:] + ended.stderr[-8000:]
     assert ended.returncode == 0, f"{said}\nTry it again: python -m tests.fuzz target {name} --replay FILE"
     return said

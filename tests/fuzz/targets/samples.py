@@ -2,7 +2,9 @@
 
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from numpy.typing import NDArray
 
 from hondo.artifact import GOLDEN, Artifact
 from protos.manifest_pb2 import File, Manifest
@@ -13,7 +15,10 @@ _FOLDER: Final = Path(tempfile.mkdtemp(prefix="hondo-fuzz-"))
 
 def seeds() -> list[bytes]:
     """Gives the samples of a classifier."""
-    arrays = {"model/in/image": artifacts.samples()[:1], "model/out/probabilities": artifacts.weights()[:1]}
+    arrays: dict[str, NDArray[Any]] = {
+        "model/in/image": artifacts.samples()[:1],
+        "model/out/probabilities": artifacts.weights()[:1],
+    }
     artifacts.write_golden(_FOLDER, arrays)
     return [(_FOLDER / GOLDEN).read_bytes()]
 
