@@ -11,7 +11,14 @@ SERVE := $(shell test -e /proc/driver/nvidia/version -o -n "$$(command -v nvidia
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt -e
 STATED := pyproject.toml requirements/constraints.txt Makefile
 
-.PHONY: help demo tour test swaps soak lint lock sbom audit clean
+# What `make fuzz` throws at a server, and how long it fuzzes each reader of files, seconds.
+MESSAGES := 1000000
+SECONDS := 300
+# What `make fuzz` takes at most, and `make soak` takes.
+fuzz: MINUTES := 600
+soak: MINUTES := 10
+
+.PHONY: help demo tour test swaps soak fuzz lint lock sbom audit clean
 
 help:
 	@echo "make demo   serve the released models and ask them (installs serving only)"
@@ -20,6 +27,7 @@ help:
 	@echo "make lock   lock what each installation takes, with hashes, into requirements/*.lock"
 	@echo "make sbom   list what a server is made of, as CycloneDX, in runs/sbom"
 	@echo "make audit  look the locked versions up among known vulnerabilities (asks a service on the internet)"
+	@echo "make fuzz   1,000,000 bad requests and connections, and what reads files; MESSAGES=, MINUTES=, SECONDS= for less"
 	@echo "make swaps  1,000 hot swaps under load, some minutes (installs everything)"
 	@echo "make soak   a server under all kinds of traffic and swaps for 10 minutes; MINUTES=60 for longer (installs serving)"
 	@echo "make clean  remove the virtual environment and caches"
@@ -38,6 +46,10 @@ swaps: $(VENV)/.dev
 
 soak: $(VENV)/.$(SERVE)
 	$(BIN)/python -m serving.bench.soak --models models --minutes $(MINUTES)
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz target --seconds $(SECONDS)
+	$(BIN)/python -m tests.fuzz server --messages $(MESSAGES) --minutes $(MINUTES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from hondo.enums import name_of
 from hondo.errors import InvalidArtifact, InvalidImage
 from protos.manifest_pb2 import ImageInput
 
@@ -62,9 +63,9 @@ def check(spec: ImageInput) -> None:
     if 0 in shape_HWC or spec.channels not in _MODES:
         raise InvalidArtifact(f"image: height, width and channels are {shape_HWC}, at least 1, 1 and 1 or 3 expected")
     if spec.filter not in _FILTERS:
-        raise InvalidArtifact(f"image: filter is {ImageInput.Filter.Name(spec.filter)}")
+        raise InvalidArtifact(f"image: filter is {name_of(ImageInput.Filter, spec.filter)}")
     if spec.resize not in {ImageInput.STRETCH, ImageInput.CENTER_CROP}:
-        raise InvalidArtifact(f"image: resize is {ImageInput.Resize.Name(spec.resize)}")
+        raise InvalidArtifact(f"image: resize is {name_of(ImageInput.Resize, spec.resize)}")
     if spec.resize == ImageInput.CENTER_CROP and spec.shorter_side < max(spec.height, spec.width):
         raise InvalidArtifact(f"image: shorter_side is {spec.shorter_side}, too small to cut {shape_HWC} out")
 

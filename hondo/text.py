@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from hondo.enums import name_of
 from hondo.errors import InvalidArtifact, InvalidText
 from protos.manifest_pb2 import TextInput
 
@@ -63,7 +64,7 @@ def check(spec: TextInput) -> None:
         InvalidArtifact: the length, tokenizer or vocabulary is missing, or the vocabulary has a word twice.
     """
     if spec.tokenizer != TextInput.KIM:
-        raise InvalidArtifact(f"text: the tokenizer is {TextInput.Tokenizer.Name(spec.tokenizer)}")
+        raise InvalidArtifact(f"text: the tokenizer is {name_of(TextInput.Tokenizer, spec.tokenizer)}")
     if spec.length < 1:
         raise InvalidArtifact("text: the length is 0 words, at least 1 expected")
     if tuple(spec.vocabulary[: len(SPECIAL)]) != SPECIAL:

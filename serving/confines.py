@@ -80,15 +80,22 @@ def check_graphs(place: Path) -> None:
 def _check_graph(path: Path) -> None:
     reach = _reach(path)
     for location in sorted(reach.locations):
-        data = (path.parent / location).resolve()
         # onnxruntime takes some locations for places in memory: none but a file's name will do.
-        if not data.is_relative_to(path.parent.resolve()) or not data.is_file():
+        if not _is_file_within(path.parent.resolve(), location):
             raise InvalidArtifact(f"{path} keeps data in {location!r}, which is no file in its folder; {_TRUST}")
     foreign = {operator for operator in reach.operators if operator[0] not in _DOMAINS | reach.defined}
     compiled = {operator for operator in reach.operators if operator[1] == _COMPILED}
     if foreign | compiled:
         names = ", ".join(f"{domain}.{operator}" for domain, operator in sorted(foreign | compiled))
         raise InvalidArtifact(f"{path} wants operators that are not onnxruntime's own: {names}; {_TRUST}")
+
+
+def _is_file_within(folder: Path, location: str) -> bool:
+    try:
+        data = (folder / location).resolve()
+        return data.is_relative_to(folder) and data.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        return False
 
 
 def _reach(path: Path) -> _Reach:

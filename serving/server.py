@@ -140,8 +140,7 @@ class Server:
             place = (self._settings.host, self._settings.metrics_port)
             self._open.enter_context(exposed(self._metrics.registry, *place, lambda: self._is_serving, self._door))
         self._upkeep.start()
-        await self._standing.set_serving(["", HONDO.full_name, INFERENCE.full_name])
-        await self._standing.follow(self._catalog)
+        self._standing.start(self._catalog)
         for intake in self._intakes:
             await intake.start()
         self._is_serving = True
@@ -173,7 +172,7 @@ class Server:
             _log.info("%s", self._watchdog.stop())
         self._is_serving = False
         self._upkeep.stop()
-        await self._standing.stop()
+        self._standing.stop()
         self._people.stop()
         self._inference.stop()
         await asyncio.gather(*[intake.stop() for intake in self._intakes])

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import Field, dataclass, field
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
@@ -83,8 +84,8 @@ class About:
 
 _IS_OF: Final[dict[Kind, Callable[[object], bool]]] = {
     Kind.WHOLE: lambda stated: isinstance(stated, int) and not isinstance(stated, bool),
-    # What is no number (nan) is within no bounds.
-    Kind.NUMBER: lambda stated: isinstance(stated, int | float) and not isinstance(stated, bool) and stated == stated,  # noqa: PLR0124
+    # What is no number (nan) is within no bounds, and nothing can wait for ever (inf).
+    Kind.NUMBER: lambda stated: isinstance(stated, int | float) and not isinstance(stated, bool) and isfinite(stated),
     Kind.SWITCH: lambda stated: isinstance(stated, bool),
     Kind.TEXT: lambda stated: isinstance(stated, str) and bool(stated),
     Kind.FILE: lambda stated: isinstance(stated, str | Path) and bool(str(stated)),
@@ -93,7 +94,11 @@ _IS_OF: Final[dict[Kind, Callable[[object], bool]]] = {
 
 def _existing(stated: Any) -> Path:
     path = Path(stated)
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError:  # the name is too long, or leads through what may not be looked into
+        is_file = False
+    if not is_file:
         raise InvalidSettings(f"there is no file {path}")
     return path
 

@@ -369,11 +369,21 @@ _ALL: Final = {**_OF_SERVER, **_OF_MODEL}
 
 def _parsed(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        table = tomllib.loads(file.read_text("utf-8"))
+        _check_numbers(table)
     except OSError as error:
         raise InvalidSettings(f"{file} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidSettings(f"{file} is no TOML: {error}") from error
+    return table
+
+
+def _check_numbers(value: object) -> None:
+    """Holds that whole numbers have 64 bits, as TOML's have: Python's, which may have more, cannot all be told."""
+    if isinstance(value, int) and value.bit_length() >= 64:
+        raise ValueError("a whole number has more than 64 bits")
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(each)
 
 
 def _of_models(tables: object, wrong: list[str]) -> dict[str, dict[str, object]]:

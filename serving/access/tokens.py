@@ -54,11 +54,7 @@ class Tokens:
         Raises:
             InvalidRequest: it cannot be read, has no token, or a line is wrong; the text repeats nothing of the line.
         """
-        try:
-            lines = path.read_text("ascii").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not ASCII"
-            raise InvalidRequest(f"the file of tokens {path} cannot be read: {reason}") from error
+        lines = _text(path).splitlines()
         stated = [(number, line.split()) for number, line in enumerate(lines, 1) if _says(line)]
         grants = [_grant(words, f"{path}:{number}") for number, words in stated]
         if not grants:
@@ -98,7 +94,7 @@ def add(path: Path, grant: Grant) -> None:
     Raises:
         InvalidRequest: the file is none of tokens, or has one of that name.
     """
-    before = path.read_text("ascii") if path.exists() else ""
+    before = _text(path) if path.exists() else ""
     if any(_says(line) for line in before.splitlines()) and grant.name in Tokens.read(path):
         raise InvalidRequest(f"{path} has a token of the name {grant.name!r}: remove its line, or take another name")
     # Written whole and renamed: a server that reads it meanwhile sees the one or the other.
@@ -108,6 +104,14 @@ def add(path: Path, grant: Grant) -> None:
     if path.exists():
         _give(fresh, path.stat())
     fresh.replace(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not ASCII"
+        raise InvalidRequest(f"the file of tokens {path} cannot be read: {reason}") from error
 
 
 def _give(file: Path, former: os.stat_result) -> None:

@@ -8,11 +8,12 @@ from typing import Final
 
 import click
 
-from tests.fuzz import thrown
+from protos.generate import ROOT
+from tests.fuzz import target, thrown
 from tests.fuzz.campaign import Campaign, Told
 from tests.fuzz.victim import victim
 
-FOUND: Final = Path("runs/fuzz")
+FOUND: Final = ROOT / "runs" / "fuzz"
 
 
 @click.group()
@@ -40,6 +41,18 @@ def server(messages: int, minutes: float | None, seed: int, replay: Path | None)
         else:
             asyncio.run(campaign.run(goes_on, click.echo))
             click.echo(f"Nothing was found: {campaign.told}")
+
+
+@main.command("target")
+@click.argument("names", nargs=-1, type=click.Choice(target.NAMES))
+@click.option("--seconds", default=60, show_default=True, help="For each target.")
+@click.option("--seed", default=0, show_default=True, help="Of chance.")
+@click.option("--replay", type=click.Path(path_type=Path, exists=True), help="Read what is in this file, then stop.")
+def fuzz_target(names: tuple[str, ...], seconds: int, seed: int, replay: Path | None) -> None:
+    """Fuzz readers of files and messages, all unless named, guided by what is reached of them."""
+    for name in names or target.NAMES:
+        said = target.replay(name, replay) if replay else target.fuzz(name, FOUND, seconds=seconds, seed=seed)
+        click.echo(f"{name}: nothing was found. {said.strip().splitlines()[-1]}")
 
 
 if __name__ == "__main__":

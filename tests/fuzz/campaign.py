@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.fuzz import seeds, thrown
-from tests.fuzz.asker import Asker, Improper, Slow
+from tests.fuzz.asker import HANGS_S, Asker, Improper, Slow
 from tests.fuzz.calls import Calls
 from tests.fuzz.connections import Connections
 from tests.fuzz.knocker import Knocker
@@ -27,6 +27,8 @@ _BACK_S: Final = 20.0
 # What a server may have grown by since it was warm, and files that it may have open besides.
 _GROWN_MB: Final = 64
 _MORE_FILES: Final = 4
+# Work by which it is measured what else the machine is busy with, seconds.
+_SPIN_S: Final = 0.1
 
 
 class Failed(AssertionError):
@@ -134,13 +136,13 @@ class Campaign:
                 tasks.create_task(throw(one))
         return slow
 
-    async def _throw_one(self, one: Thrown, asker: Asker, room: asyncio.Semaphore) -> None:
+    async def _throw_one(self, one: Thrown, asker: Asker, room: asyncio.Semaphore, patience_s: float = HANGS_S) -> None:
         match one:
             case Call():
                 self.told.calls += 1
                 self.told.messages += len(one.messages)
                 async with room:
-                    await asker.ask(one)
+                    await asker.ask(one, patience_s)
             case Connection():
                 self.told.connections += 1
                 await self._knocker.knock(one)
@@ -151,7 +153,7 @@ class Campaign:
         for one in slow:
             self.told.slow += 1
             try:
-                await self._throw_one(one, asker, room)
+                await self._throw_one(one, asker, room, HANGS_S * _slowness())
             except Slow as error:
                 raise self._failed([one], f"alone, too: {error}") from error
 
@@ -171,3 +173,11 @@ class Campaign:
         self.told.now_mb = self._victim.memory_mb
         if self.told.now_mb > self.told.warm_mb + _GROWN_MB:
             raise Failed(f"memory grew: {self.told}")
+
+
+def _slowness() -> float:
+    """Measures how much longer work takes here now than it would take alone."""
+    began_s, worked_s = time.monotonic(), time.process_time()
+    while time.process_time() - worked_s < _SPIN_S:
+        pass
+    return (time.monotonic() - began_s) / _SPIN_S

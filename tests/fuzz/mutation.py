@@ -13,8 +13,8 @@ Words = tuple[str, ...]
 
 # How many elements a list is brought to, at most.
 _MANY: Final = (2, 17, 129, 1000, 20_000)
-# What all elements of a message together may weigh, bytes: larger messages are rare, or they would be all that is done.
-_HEAVY_BYTES: Final = 300_000
+# What all elements of a list together may weigh, bytes: what takes a server seconds by right is no hang.
+_HEAVY_BYTES: Final = 12_000
 _MEMBERS_DEEP: Final = 3
 
 

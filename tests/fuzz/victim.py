@@ -42,7 +42,12 @@ class Victim:
         self.metadata = (("authorization", f"Bearer {_TOKEN.decode()}"),)
         self._channel = grpc.insecure_channel(process.address)
         self._log_read = 0
-        self._proc = Path("/proc") / str(process.popen.pid)
+        self._proc = Path("/proc") / str(self.pid)
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.popen.pid
 
     @property
     def metrics_port(self) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hondo import artifact
 from hondo.artifact import GOLDEN, MANIFEST
 from hondo.errors import InvalidArtifact
-from protos.manifest_pb2 import Manifest
+from protos.manifest_pb2 import File, Manifest
 from tests.serving import artifacts
 
 
@@ -78,7 +78,9 @@ def test_missing_file_is_refused(folder: Path, file: str) -> None:
     assert str(folder / file) in refused(folder)
 
 
-@pytest.mark.parametrize("path", ["../model.onnx", "/etc/hostname", "..", ".", "", "sub/model.onnx", "./model.onnx"])
+@pytest.mark.parametrize(
+    "path", ["../model.onnx", "/etc/hostname", "..", ".", "", "sub/model.onnx", "./model.onnx", "a\0b"]
+)
 def test_file_elsewhere_is_refused(folder: Path, path: str) -> None:
     """The manifest names plain files beside it: it cannot reach out of its folder."""
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
@@ -140,3 +142,16 @@ def test_describe_gives_name_and_hash(tmp_path: Path) -> None:
     path.write_bytes(b"abc")
     entry = artifact.describe(path)
     assert (entry.path, entry.sha256) == ("a.bin", hashlib.sha256(b"abc").hexdigest())
+
+
+@pytest.mark.parametrize("method", [0, 99])
+def test_samples_packed_in_an_unknown_way_are_refused(folder: Path, method: int) -> None:
+    """Golden samples that the library fails on, in whatever way, are refused like all that cannot be read."""
+    data = bytearray((folder / GOLDEN).read_bytes())
+    place = data.index(b"PK\x01\x02")
+    # The method is 10 bytes into an entry; where it is a good one, the lengths are not.
+    data[place + 10 : place + 12] = method.to_bytes(2, "little")
+    data[place + 24] ^= 0 if method else 0xFF
+    (folder / GOLDEN).write_bytes(data)
+    with pytest.raises(InvalidArtifact, match="holds no golden samples"):
+        artifact.Artifact(folder, Manifest(golden=File(path=GOLDEN))).golden("model")

@@ -123,6 +123,7 @@ def test_a_complete_manifest_holds() -> None:
     ("field", "value", "why"),
     [
         ("tokenizer", TextInput.TOKENIZER_UNSPECIFIED, "the tokenizer is TOKENIZER_UNSPECIFIED"),
+        ("tokenizer", 77, "the tokenizer is 77"),
         ("length", 0, "the length is 0 words"),
         ("vocabulary", [], "the vocabulary must begin with <padding>, <unknown>"),
         ("vocabulary", ["<unknown>", "<padding>"], "the vocabulary must begin with <padding>, <unknown>"),

@@ -171,6 +171,8 @@ def test_golden_samples_that_do_not_fit_are_refused(tmp_path: Path, arrays: Tens
         (lambda manifest: manifest.classification.ClearField("image"), "neither image nor text nor table"),
         (lambda manifest: manifest.classification.image.ClearField("resize"), "RESIZE_UNSPECIFIED"),
         (lambda manifest: manifest.classification.image.ClearField("filter"), "FILTER_UNSPECIFIED"),
+        (lambda manifest: setattr(manifest.classification.image, "filter", 77), "filter is 77"),
+        (lambda manifest: setattr(manifest.classification.image, "resize", 77), "resize is 77"),
         (lambda manifest: setattr(manifest.classification.image, "resize", ImageInput.CENTER_CROP), "shorter_side"),
         (lambda manifest: setattr(manifest.graphs[0], "role", "net"), "'model'"),
     ],

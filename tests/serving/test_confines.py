@@ -79,6 +79,7 @@ def refused(models: Path) -> str:
     "location",
     [
         *("../weights.bin", "../../weights.bin", "/etc/hostname", "sub/../../weights.bin", "", ".", "missing.bin"),
+        "x" * 300,
         *("*/_ORT_MEM_ADDR_/*", "weights.bin/../../weights.bin", "link.bin", "link/weights.bin"),
     ],
 )
@@ -92,6 +93,12 @@ def test_data_lies_in_the_folder(tmp_path: Path, nodes: Callable[[str], list[onn
     (place(models) / "link.bin").symlink_to(models / "weights.bin")
     (place(models) / "link").symlink_to(models)
     refused(models)
+
+
+def test_data_in_what_no_file_can_be_called_is_refused(tmp_path: Path) -> None:
+    """A place that no file can have, for a sign in its name, is refused like any other that is not there."""
+    write(place(tmp_path) / "model.onnx", constant("weights\0.bin"))
+    assert "which is no file in its folder" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("nodes", [constant, branch])

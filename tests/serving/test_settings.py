@@ -104,6 +104,8 @@ def test_command_line_goes_before_the_file(tmp_path: Path) -> None:
         ("port = true", "port: True came, a whole number from 0 to 65535 expected"),
         ("port = 65536", "port: 65536 came, a whole number from 0 to 65535 expected"),
         ("drain_seconds = -1", "drain_seconds: -1 came, a number from 0 expected"),
+        ("drain_seconds = inf", "drain_seconds: inf came, a number from 0 expected"),
+        (f"tls_cert = '{'x' * 300}'", f"tls_cert: there is no file {'x' * 300}"),
         ("drain_seconds = nan", "drain_seconds: nan came, a number from 0 expected"),
         ("queue_timeout_ms = 0", "queue_timeout_ms: 0 came, a number above 0 expected"),
         ("watch = 1", "watch: 1 came, true or false expected"),
@@ -145,7 +147,15 @@ def test_all_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert [line.split(": ")[0] for line in told] == ["prot", "workers", "[models.a] load"]
 
 
-@pytest.mark.parametrize(("data", "told"), [(b"port = ", "is no TOML"), (b"\xff", "is no TOML")])
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        *((b"port = ", "is no TOML"), (b"\xff", "is no TOML")),
+        (b"a = " + b"9" * 5000, "is no TOML: Exceeds the limit"),
+        (b"max_wait_ms = 0x" + b"f" * 5000, "is no TOML: a whole number has more than 64 bits"),
+        (b"a = " + b"[" * 5000, "is no TOML: maximum recursion depth"),
+    ],
+)
 def test_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes, told: str) -> None:
     """What cannot be parsed is refused with the parser's reason."""
     file = tmp_path / "hondo.toml"

@@ -1,4 +1,5 @@
 import signal
+import socket
 from pathlib import Path
 
 import grpc
@@ -7,11 +8,13 @@ from google.protobuf import json_format
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
-from grpc_health.v1.health_pb2 import HealthCheckResponse
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, ServerReflectionResponse
+from hyperframe.frame import SettingsFrame
 
 from protos.rpc import HONDO, INFERENCE
+from tests.fuzz import frames
 from tests.serving.artifacts import LABELS
 from tests.serving.asking import PATIENCE_S, call_of
 from tests.serving.health import check, watch
@@ -41,12 +44,18 @@ def test_unknown_name_is_not_found(channel: grpc.Channel, name: str) -> None:
     assert repr(name) in (call_of(raised.value).details() or "")
 
 
+def send(channel: grpc.Channel, path: str, data: bytes) -> list[bytes]:
+    """Sends bytes to a method, whatever they are; gives what it answers."""
+    call: grpc.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(path)
+    return list(call(iter([data]), timeout=PATIENCE_S))
+
+
 @pytest.mark.parametrize("path", _RAW)
 def test_bytes_that_are_no_message_are_refused(models_dir: Path, tmp_path: Path, path: str) -> None:
     """Whatever bytes anybody sends to health and reflection are refused as a mistake, and fill no log."""
     with serving(models_dir, tmp_path / "log") as process, grpc.insecure_channel(process.address) as channel:
         with pytest.raises(grpc.RpcError) as raised:
-            list(channel.stream_stream(path)(iter([b"\xff"]), timeout=PATIENCE_S))
+            send(channel, path, b"\xff")
         assert call_of(raised.value).code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "the message is not a valid grpc." in (call_of(raised.value).details() or "")
         assert "Traceback" not in process.log.read_text()
@@ -55,7 +64,7 @@ def test_bytes_that_are_no_message_are_refused(models_dir: Path, tmp_path: Path,
 def test_health_of_all_is_not_listed(channel: grpc.Channel) -> None:
     """Health, which strangers may ask, does not list the names of all that is served, and says so."""
     with pytest.raises(grpc.RpcError) as raised:
-        list(channel.stream_stream("/grpc.health.v1.Health/List")(iter([b""]), timeout=PATIENCE_S))
+        send(channel, "/grpc.health.v1.Health/List", b"")
     assert call_of(raised.value).code() is grpc.StatusCode.UNIMPLEMENTED
     assert "name what is meant" in (call_of(raised.value).details() or "")
 
@@ -74,6 +83,32 @@ def test_watchers_see_the_stop(models_dir: Path, tmp_path: Path) -> None:
         assert [next(stream) for stream in streams] == [HealthCheckResponse.NOT_SERVING] * len(NAMES)
         assert [list(stream) for stream in streams] == [[]] * len(NAMES)
         assert process.popen.wait(PATIENCE_S) == 0
+
+
+def test_watcher_that_never_reads_holds_up_nobody(models_dir: Path, tmp_path: Path) -> None:
+    """Whoever watches and takes nothing in keeps neither others from being told nor the server from stopping."""
+    with (
+        serving(models_dir, tmp_path / "log", "--drain-seconds", "2") as process,
+        _connected(process.address) as stuck,
+        grpc.insecure_channel(process.address) as channel,
+    ):
+        no_window = SettingsFrame(0, settings={SettingsFrame.INITIAL_WINDOW_SIZE: 0}).serialize()
+        request = HealthCheckRequest(service="side").SerializeToString()
+        call = frames.call(1, "/grpc.health.v1.Health/Watch", [request], ())
+        stuck.sendall(b"".join([frames.PREFACE, no_window, *call]))
+        answer = b""
+        while b"grpc" not in answer:  # it began to answer
+            answer += stuck.recv(4096)
+        watched = watch(channel, "side")
+        assert next(watched) == HealthCheckResponse.SERVING
+        process.popen.send_signal(signal.SIGTERM)
+        assert next(watched) == HealthCheckResponse.NOT_SERVING
+        assert process.popen.wait(PATIENCE_S) == 0
+
+
+def _connected(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    return socket.create_connection((host, int(port)), PATIENCE_S)
 
 
 def test_reflection_does_not_hold_up_the_stop(models_dir: Path, tmp_path: Path) -> None:

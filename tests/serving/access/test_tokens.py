@@ -91,6 +91,16 @@ def test_wrong_file_is_refused(tmp_path: Path, text: str) -> None:
     assert "by-mistake" not in str(refused.value)
 
 
+@pytest.mark.parametrize("line", ["änn inference secret", "ann inference the-token-itself-by-mistake"])
+def test_nothing_is_added_to_a_wrong_file(tmp_path: Path, line: str) -> None:
+    """A file that is none of tokens is refused by what adds one, too, and stays as it is."""
+    file = tmp_path / "tokens"
+    file.write_text(line, "utf-8")
+    with pytest.raises(InvalidRequest):
+        tokens.add(file, tokens.make("bob", [Permission.CONTROL])[1])
+    assert file.read_text("utf-8") == line
+
+
 @pytest.mark.parametrize("name", ["", "a b", "a" * 64, "#a", "ä"])
 def test_name_is_plain(name: str) -> None:
     """A token's name is one plain word."""
