@@ -36,5 +36,5 @@ RECIPE = CaptionRecipe(
     average=Average(kind="ema", decay=0.998),
     max_gradient_norm=5,
     precision="auto",
-    reward=Reward(epochs=8, lr=1e-4),
+    reward=Reward(epochs=8, lr=2e-5),
 )
