@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Final, Literal
 
 import click
 import grpc
+import numpy as np
 
 from hondo.errors import ServerError
 from hondo.process import serving
@@ -88,10 +88,17 @@ def in_words(turns: Sequence[Turn]) -> str:
             f"not counting: {'; '.join(f'{each.plain.requests_per_s:,.0f}' for each in turns)}",
             f"processor time of a request, counting, ms: {'; '.join(_cpu(each.counting) for each in turns)}",
             f"not counting: {'; '.join(_cpu(each.plain) for each in turns)}",
-            f"counting costs {1 - median(each.rate for each in turns):.1%} of the rate, "
-            f"{1 - median(each.cpu for each in turns):.1%} of the processor time (medians of {len(turns)} turns)",
+            f"counting costs {_cost([each.rate for each in turns])} of the rate, "
+            f"{_cost([each.cpu for each in turns])} of the processor time "
+            f"(medians and quartiles of {len(turns)} turns)",
         ]
     )
+
+
+def _cost(shares: Sequence[float]) -> str:
+    """Gives what is missing of a share: how far the turns lie apart tells what the median is worth."""
+    low, middle, high = sorted(1 - share for share in np.quantile(shares, (0.25, 0.5, 0.75)).tolist())
+    return f"{middle:.1%} ({low:.1%} to {high:.1%})"
 
 
 def _cpu(figures: Figures) -> str:
