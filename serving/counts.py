@@ -1,11 +1,12 @@
 """Counters, gauges and histograms that cost a request almost nothing, in Prometheus' sense and format.
 
 prometheus_client's own take 0.7 to 1.4 µs each, of which a request and its run have a dozen: that took more than 3 % of
-what a server of a small net gives. Here to observe is to append to a list (0.05 µs); lists are added up a few times a
-second, and when somebody reads. Any thread may observe; of a counter or a gauge there is one writer.
+what a server of a small net gives. Here to observe is to append to an array (0.05 µs); arrays are added up a few times
+a second, and when somebody reads. Any thread may observe; of a counter or a gauge there is one writer.
 """
 
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Final, Generic, Protocol, TypeVar
@@ -126,7 +127,8 @@ class Histogram:
         self._bounds = bounds
         self._counts = np.zeros(len(bounds) + 1, np.int64)
         self._sum = 0.0
-        self._pending: list[float] = []
+        # Plain numbers, not Python's objects, which would push what requests need out of the processor's caches.
+        self._pending = array("d")
         self._lock = threading.Lock()
         # Notes how large something was.
         self.observe: Callable[[float], None] = self._pending.append
@@ -139,7 +141,7 @@ class Histogram:
             return
         with self._lock:
             count = len(self._pending)
-            values = np.array(self._pending[:count])
+            values = np.frombuffer(self._pending[:count])
             del self._pending[:count]  # what others observe meanwhile is behind these
             places = np.searchsorted(self._bounds, values)
             self._counts += np.bincount(places, minlength=len(self._counts))

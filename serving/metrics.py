@@ -34,6 +34,8 @@ _GRAPH: Final = ("model", "version", "graph")
 _MODEL: Final = ("model", "version")
 # The time of the last answer is noted once in so long at most.
 _LAST_S: Final = 0.05
+# Requests that are counted together: few enough that what is known of them is still in the processor's caches.
+_IN_A_ROW: Final = 64
 
 CALL_SECONDS: Final = "hondo_call_seconds"
 BATCH_ROWS: Final = "hondo_batch_rows"
@@ -143,14 +145,22 @@ class Metrics(Collector):
             yield family.collect()
 
     def count(self, course: Course) -> None:
-        """Counts a request that has ended: notes it, for `fold` to count many in a row."""
+        """Counts a request that has ended: notes it, and once there are some, counts them in a row."""
         took_s = course.ended_s - course.began_s
         first_s = None if course.first_message_s is None else course.first_message_s - course.began_s
         of = (course.method, course.model, course.version, course.code)
         self._ended.append((of, took_s, first_s, course.stages))
+        if len(self._ended) >= _IN_A_ROW:
+            self._count_ended()
 
     def fold(self) -> None:
-        """Counts what has ended since the last time; on any thread."""
+        """Counts what has ended since the last time, and adds all up; on any thread."""
+        self._count_ended()
+        with self._folding:
+            for family in self._families:
+                family.fold()
+
+    def _count_ended(self) -> None:
         with self._folding:
             count = len(self._ended)
             ended = self._ended[:count]
@@ -162,8 +172,6 @@ class Metrics(Collector):
                 alike.setdefault((method, name, version, id(code)), []).append(each)
             for found in alike.values():
                 self._count(found)
-            for family in self._families:
-                family.fold()
 
     def _count(self, ended: list[_Ended]) -> None:
         """Counts requests to one method of one model that had the same status, in the order of their ends."""

@@ -2,19 +2,26 @@
 
 Two servers of one model, one that counts and one that was told not to (--no-metrics), are asked in turns, each as often
 first as second, so that a machine that drifts or is disturbed does not favour one. Processor time of a request, which
-other work disturbs less, stands beside the rates.
+other work disturbs less, stands beside the rates. Both run the model in the same way: which sizes of batch pay is
+measured when a server loads it, and where two found different ones, that is more of a difference than the counts are.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Final, Literal
 
 import click
+import grpc
+import numpy as np
 
+from hondo.errors import ServerError
 from hondo.process import serving
+from protos.model_config_pb2 import ModelConfig
+from protos.rpc import INFERENCE, unary
+from protos.triton_pb2 import ModelConfigRequest, ModelConfigResponse
 from serving.bench import cpu, generator, h2load, machine, tensors
 from serving.bench.calls import Drive
 from serving.bench.crew import Crew
@@ -23,6 +30,9 @@ from serving.bench.load import Closed, Pace
 from serving.bench.questions import Questions, ask
 
 _WARM_UP_S: Final = 0.5
+# Servers that are started until one runs the model as the other does.
+_TRIES: Final = 12
+_PATIENCE_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +88,45 @@ def in_words(turns: Sequence[Turn]) -> str:
             f"not counting: {'; '.join(f'{each.plain.requests_per_s:,.0f}' for each in turns)}",
             f"processor time of a request, counting, ms: {'; '.join(_cpu(each.counting) for each in turns)}",
             f"not counting: {'; '.join(_cpu(each.plain) for each in turns)}",
-            f"counting costs {1 - median(each.rate for each in turns):.1%} of the rate, "
-            f"{1 - median(each.cpu for each in turns):.1%} of the processor time (medians of {len(turns)} turns)",
+            f"counting costs {_cost([each.rate for each in turns])} of the rate, "
+            f"{_cost([each.cpu for each in turns])} of the processor time "
+            f"(medians and quartiles of {len(turns)} turns)",
         ]
     )
 
 
+def _cost(shares: Sequence[float]) -> str:
+    """Gives what is missing of a share: how far the turns lie apart tells what the median is worth."""
+    low, middle, high = sorted(1 - share for share in np.quantile(shares, (0.25, 0.5, 0.75)).tolist())
+    return f"{middle:.1%} ({low:.1%} to {high:.1%})"
+
+
 def _cpu(figures: Figures) -> str:
     return f"{figures.server_cpu_ms or 0:.3f}"
+
+
+@contextmanager
+def alike(models: Path, model: str, options: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Starts a server that counts and one that does not, which run a model at the same sizes; gives their addresses.
+
+    Raises:
+        ServerError: none of several did.
+    """
+    with serving(models, *options) as counting:
+        for _ in range(_TRIES):
+            with serving(models, "--no-metrics", *options) as plain:
+                if _way(plain, model) == _way(counting, model):
+                    yield counting, plain
+                    return
+    raise ServerError(f"of {_TRIES} servers none ran {model!r} as the first one does: is other work going on?")
+
+
+def _way(server: str, model: str) -> ModelConfig:
+    """Gives how a server runs a model, its sizes of batch among it."""
+    with grpc.insecure_channel(server) as channel:
+        ask = unary(channel, INFERENCE, "ModelConfig", ModelConfigResponse)
+        config: ModelConfig = ask(ModelConfigRequest(name=model), timeout=_PATIENCE_S).config
+    return config
 
 
 @click.command()
@@ -116,7 +157,7 @@ def bench(
     kind: Literal["python", "h2load"],
 ) -> None:
     """Measure what counting costs a server of MODEL."""
-    with serving(models, *serve_options) as counting, serving(models, "--no-metrics", *serve_options) as plain:
+    with alike(models, model, serve_options) as (counting, plain):
         questions = tensors.questions(counting, model, rows=1, shapes={})
         answer_bytes = len(ask(counting, questions.method, questions.bodies[:1])[0])
         with Crew(1) as crew:

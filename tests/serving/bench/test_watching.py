@@ -5,7 +5,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from serving.bench.watching import bench
+from serving.bench.watching import _way, alike, bench
 from tests.serving import graphs
 
 
@@ -18,4 +18,13 @@ def test_both_servers_are_measured(tmp_path: Path) -> None:
     rates = re.findall(r"requests/s: ([\d,]+); ([\d,]+)|not counting: ([\d,]+); ([\d,]+)\n", result.output)
     assert len(rates) == 2
     assert all(int(rate.replace(",", "")) > 0 for found in rates for rate in found if rate)
-    assert re.search(r"counting costs -?[\d.]+% of the rate, -?[\d.]+% of the processor time", result.output)
+    cost = r"-?[\d.]+% \(-?[\d.]+% to -?[\d.]+%\)"
+    assert re.search(rf"counting costs {cost} of the rate, {cost} of the processor time", result.output)
+
+
+def test_both_servers_run_the_model_in_the_same_way(tmp_path: Path) -> None:
+    """A server that found other sizes of batch at load is not held against the first: another one is started."""
+    graphs.same(tmp_path / "same" / "1" / "model.onnx", "FP32", ["n", 4])
+    with alike(tmp_path, "same", ["--max-batch-size", "2"]) as (counting, plain):
+        assert counting != plain
+        assert _way(counting, "same") == _way(plain, "same")
