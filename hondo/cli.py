@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "models": _Command("hondo.models", "models", "List the models that a server serves."),
     "serve": _Command("serving.command", "serve", "Serve a folder of models over gRPC.", "serve-cpu"),
     "health": _Command("serving.health", "health", "Ask a server whether it serves.", "serve-cpu"),
+    "log-level": _Command("hondo.log_level", "log_level", "Change which lines a running server logs."),
     "doctor": _Command("serving.doctor", "doctor", "Look over what a server here would need.", "serve-cpu"),
     "token": _Command("serving.access.command", "token", "Make a token for a server that asks for one.", "serve-cpu"),
     "train": _Command("training.command", "train", "Train a model on a data set.", "train"),

@@ -22,6 +22,7 @@ from serving.cores import available
 from serving.course import Course
 from serving.device import Device, choose
 from serving.exposition import exposed
+from serving.levels import Levels, Shown
 from serving.logs import LogFormat
 from serving.metrics import FOLDER, forget, of_workers
 from serving.options import is_stated, of_settings, stated
@@ -65,6 +66,7 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
     file = config or next((file for file in [models / FILE] if file.is_file()), None)
     settings = Settings.read(file, stated(context), is_beside_models=config is None)
     logs.set_up(LogFormat(settings.log_format), settings.worker)
+    Levels.named(settings.log_level).show()
     handles.raise_limit()
     door = Door.of(settings.access, settings.host)
     if settings.workers > 1 and not dry_run:
@@ -85,7 +87,7 @@ def serve(context: click.Context, /, *, models: Path, config: Path | None, dry_r
 @contextmanager
 def _told(settings: Settings) -> Iterator[list[Callable[[Course], None]]]:
     """Gives whom to tell of each request, beside the metrics."""
-    tell: list[Callable[[Course], None]] = [witness.log] if settings.log_requests else []
+    tell: list[Callable[[Course], None]] = [witness.log if settings.log_requests else witness.log_to_debug]
     if settings.traces is None:
         yield tell
         return
@@ -127,6 +129,7 @@ async def _serve(
 async def _supervise(context: click.Context, settings: Settings, door: Door) -> None:
     host, workers = settings.host, settings.workers
     with reserved(host, settings.port) as port, _shared_metrics() as folder:
+        shown = Shown(Levels.named(settings.log_level), folder)
         supervisor = Supervisor(
             [_worker_command(context, settings, port, number) for number in range(1, workers + 1)],
             Restarts(),
@@ -137,7 +140,9 @@ async def _supervise(context: click.Context, settings: Settings, door: Door) -> 
             on_end=lambda pid: forget(pid, folder),
         )
         with exposed(of_workers(folder), host, settings.metrics_port, lambda: supervisor.is_serving, door):
+            following = asyncio.create_task(shown.follow())
             await supervisor.run(_stop_asked())
+            following.cancel()
     _log.info("stopped")
 
 

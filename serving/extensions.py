@@ -29,12 +29,13 @@ from protos.triton_pb2 import (
 )
 from serving import configuration, named, statistics
 from serving.catalog import Catalog
+from serving.levels import Shown
 from serving.metrics import Metrics
 from serving.regions import Regions
 from serving.sequences import Sequencing
 
 # What a server's metadata call them, in Triton's words.
-_ALWAYS: Final = ("model_repository", "model_configuration", "schedule_policy", "sequence")
+_ALWAYS: Final = ("model_repository", "model_configuration", "schedule_policy", "sequence", "logging")
 
 
 class Extensions:
@@ -48,7 +49,22 @@ class Extensions:
         metrics: Metrics,
         regions: Regions,
         sequencing: Sequencing,
+        shown: Shown,
+        sets_logs: bool,
     ) -> None:
+        """Notes what they work on.
+
+        Args:
+            catalog: the models.
+            workers: threads for what takes long.
+            metrics: what is counted.
+            regions: shared memory.
+            sequencing: the sequences of all models.
+            shown: the log's levels.
+            sets_logs: whether who asks may change them: not where anybody could.
+        """
+        self._shown = shown
+        self._sets_logs = sets_logs
         self._sequencing = sequencing
         self._catalog = catalog
         self._workers = workers
@@ -137,6 +153,14 @@ class Extensions:
             "traces are not set while the server runs: start it with --traces, and see OTEL_TRACES_SAMPLER"
         )
 
-    async def log_settings(self, _request: LogSettingsRequest) -> LogSettingsResponse:
-        """Refuses."""
-        raise NotSupported("logs are not set while the server runs: start it with --log-format and --log-requests")
+    async def log_settings(self, request: LogSettingsRequest) -> LogSettingsResponse:
+        """Changes which lines the log has, in every worker; says which it has."""
+        levels = self._shown.levels.changed(request.settings)
+        if levels != self._shown.levels:
+            if not self._sets_logs:
+                raise NotSupported(
+                    "anybody could change the log of a server that listens beyond its machine and knows nobody: serve "
+                    "with --tokens or --tls-client-ca"
+                )
+            self._shown.set(levels)
+        return levels.told()

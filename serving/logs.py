@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -11,6 +12,8 @@ from serving import course
 # Where gRPC writes a page for each header that is no text, and for each answer whose caller has left meanwhile.
 _GRPC: Final = "grpc._cython.cygrpc"
 _NO_NEWS: Final = ("Invalid encoding on", "ExecuteBatchError raised")
+# Which levels' lines are written.
+_shown: "Final[dict[int, bool]]" = {}
 _HUMAN: Final = "%(asctime)s %(levelname)s{worker} %(message)s%(request)s"
 
 
@@ -29,6 +32,7 @@ def set_up(kind: LogFormat, worker: int | None) -> None:
         worker: which of several workers this is; None where it is the only one, or supervises them.
     """
     handler = logging.StreamHandler()
+    handler.addFilter(_is_shown)
     handler.addFilter(_name_request)
     handler.setFormatter(_Json(worker) if kind is LogFormat.JSON else _human(worker))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
@@ -44,6 +48,18 @@ def _is_news(record: logging.LogRecord) -> bool:
     """
     is_of_name = isinstance(record.msg, UnicodeDecodeError) or (record.exc_info or (None,))[0] is UnicodeDecodeError
     return not (is_of_name or str(record.msg).startswith(_NO_NEWS))
+
+
+def show(levels: Mapping[int, bool]) -> None:
+    """Says of each of logging's levels whether its lines are written, from now on."""
+    _shown.update(levels)
+    least = min((level for level, is_shown in levels.items() if is_shown), default=logging.CRITICAL)
+    logging.getLogger().setLevel(least)
+
+
+def _is_shown(record: logging.LogRecord) -> bool:
+    # What is worse than an error counts as one.
+    return _shown.get(min(record.levelno, logging.ERROR), True)
 
 
 def _name_request(record: logging.LogRecord) -> bool:

@@ -5,14 +5,17 @@ Calls that are on their way while it stops, gRPC may end itself (see `serving.su
 
 import asyncio
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
+from serving.access.settings import is_loopback
 from serving.calls import as_it_is, handler
 from serving.catalog import Catalog
 from serving.cores import available
@@ -24,7 +27,8 @@ from serving.extensions import Extensions
 from serving.handles import most_connections
 from serving.inference import InferenceService
 from serving.intake import Intake
-from serving.metrics import Metrics
+from serving.levels import Levels, Shown
+from serving.metrics import FOLDER, Metrics
 from serving.people import HondoService
 from serving.port import refused, reserved
 from serving.refusal import StatusCodes
@@ -91,9 +95,17 @@ class Server:
         self._upkeep = Upkeep(catalog, stock, device, settings, self._metrics)
         self._sequencing = Sequencing(catalog, self._metrics)
         self._refuse = TritonWords(catalog).refuse if settings.status_codes == StatusCodes.TRITON else as_it_is
+        folder = Path(os.environ[FOLDER]) if settings.worker is not None and FOLDER in os.environ else None
+        self._shown = Shown(Levels.named(settings.log_level), folder)
         regions = Regions(allowed=settings.shared_memory)
         self._extensions = Extensions(
-            catalog, self._workers, metrics=self._metrics, regions=regions, sequencing=self._sequencing
+            catalog,
+            self._workers,
+            metrics=self._metrics,
+            regions=regions,
+            sequencing=self._sequencing,
+            shown=self._shown,
+            sets_logs=door.knows_clients or is_loopback(settings.host),
         )
         self._inference = InferenceService(
             catalog,
@@ -104,6 +116,7 @@ class Server:
             refuse=self._refuse,
         )
         self._sharing: asyncio.TimerHandle | None = None
+        self._following: asyncio.Task[None] | None = None
         self._open = ExitStack()
 
     async def start(self) -> int:
@@ -135,6 +148,7 @@ class Server:
         if self._watchdog:
             self._watchdog.start()
         self._share()
+        self._following = asyncio.create_task(self._shown.follow())
         return port
 
     def _share(self) -> None:
@@ -165,6 +179,8 @@ class Server:
         await asyncio.gather(*[intake.stop() for intake in self._intakes])
         if self._sharing:
             self._sharing.cancel()
+        if self._following:
+            self._following.cancel()
         self._metrics.share()
         self._open.close()
         await self._sequencing.close()

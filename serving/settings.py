@@ -12,6 +12,7 @@ from hondo.images import Limits
 from serving.access.settings import AccessSettings
 from serving.batcher import Queueing
 from serving.device import ASKED, ASKED_TEXT, AUTO
+from serving.levels import NAMES
 from serving.logs import LogFormat
 from serving.plan import Wishes
 from serving.providers import OPTIONS, OPTIONS_TEXT, Acceleration, parsed
@@ -183,6 +184,11 @@ class Settings:
         LogFormat.HUMAN.value,
         "Log lines for people, or a JSON object a line.",
         choices=tuple(each.value for each in LogFormat),
+    )
+    log_level: str = text(
+        "info",
+        "The least that is worth a log line; debug has each request. `hondo log-level` changes it while a server runs.",
+        choices=NAMES,
     )
     log_requests: bool = switch("Log a line for each request: model, status, time, id.")
     traces: str | None = text(

@@ -24,7 +24,13 @@ class Witness:
             tell(ended)
 
 
-def log(ended: Course) -> None:
+def log_to_debug(ended: Course) -> None:
+    """Writes a line about a request where the log has what is for debugging."""
+    if _log.isEnabledFor(logging.DEBUG):
+        log(ended, logging.DEBUG)
+
+
+def log(ended: Course, level: int = logging.INFO) -> None:
     """Writes a line about a request."""
     took_ms = (ended.ended_s - ended.began_s) * 1000
     about = {
@@ -35,4 +41,4 @@ def log(ended: Course) -> None:
         "took_ms": round(took_ms, 3),
     }
     subject = f" {ended.model}/{ended.version}" if ended.model else ""
-    _log.info("%s%s %s after %.2f ms", ended.method, subject, ended.code.name, took_ms, extra={"about": about})
+    _log.log(level, "%s%s %s after %.2f ms", ended.method, subject, ended.code.name, took_ms, extra={"about": about})

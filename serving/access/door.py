@@ -25,6 +25,8 @@ class Door:
     certificates: Watched[Certificates] | None = None
     tokens: Watched[Tokens] | None = None
     limits: Limits | None = None
+    # Whether clients must show certificates of theirs.
+    asks_certificates: bool = False
 
     @classmethod
     def of(cls, settings: AccessSettings, host: str) -> "Door":
@@ -41,10 +43,16 @@ class Door:
             Limits(settings.calls_per_s, settings.calls_at_once)
             if settings.calls_per_s or settings.calls_at_once
             else None,
+            asks_certificates=settings.client_ca is not None,
         )
         if not is_loopback(host) and not door.certificates:
             _log.warning("without TLS, all that is asked and answered, tokens too, crosses the network readable")
         return door
+
+    @property
+    def knows_clients(self) -> bool:
+        """Whether it lets in only whom the server's owner has given a token or a certificate."""
+        return self.tokens is not None or self.asks_certificates
 
     @property
     def interceptors(self) -> list[grpc.aio.ServerInterceptor]:

@@ -34,7 +34,7 @@ def test_model_is_ready_or_not(channel: grpc.Channel, name: str, number: str, *,
 def test_server_says_who_it_is(channel: grpc.Channel) -> None:
     """The server's metadata are its name, its version and those of Triton's extensions that it was told to have."""
     answer = ask(channel, oip.ServerMetadataRequest())
-    extensions = ["model_repository", "model_configuration", "schedule_policy", "sequence", "statistics"]
+    extensions = ["model_repository", "model_configuration", "schedule_policy", "sequence", "logging", "statistics"]
     assert answer == oip.ServerMetadataResponse(name="hondo", version=version("hondo"), extensions=extensions)
 
 

@@ -81,7 +81,7 @@ def test_unknown_model_has_no_configuration(facts: Facts) -> None:
 def test_server_names_its_extensions(facts: Facts) -> None:
     """The server's metadata name the extensions that perf_analyzer looks for, and none that are not there."""
     extensions = {
-        *("model_repository", "model_configuration", "schedule_policy", "sequence"),
+        *("model_repository", "model_configuration", "schedule_policy", "sequence", "logging"),
         *("statistics", "system_shared_memory"),
     }
     assert set(facts["described"]["extensions"]) == extensions
@@ -157,12 +157,24 @@ def test_wrong_regions_are_refused(facts: Facts) -> None:
 
 
 def test_what_is_not_there_says_so(facts: Facts) -> None:
-    """CUDA's shared memory, trace and log settings are UNIMPLEMENTED, with a text that says what to do instead."""
+    """CUDA's shared memory, trace settings and a file for the log are UNIMPLEMENTED, saying what to do instead."""
     nothing = facts["nothing behind"]
     assert nothing["cuda status"] == {}
-    for case, hint in {"cuda": "system shared memory", "trace": "--traces", "log": "--log-format"}.items():
+    for case, hint in {"cuda": "system shared memory", "trace": "--traces", "log file": "standard error"}.items():
         assert nothing[case][0] == "StatusCode.UNIMPLEMENTED"
         assert hint in nothing[case][1]
+
+
+def test_log_settings_are_changed(facts: Facts) -> None:
+    """Triton's log settings are read and changed; one that there is not is refused, and those that there are named."""
+    told = facts["log settings"]
+    assert told["changed"] == told["kept"]
+    assert told["kept"]["settings"]["log_info"] == {"bool_param": False}
+    assert told["kept"]["settings"]["log_verbose_level"] == {"uint32_param": 2}
+    for name in ("log_info", "log_warning", "log_error"):
+        assert told["back"]["settings"][name] == {"bool_param": True}
+    assert told["wrong"][0] == "StatusCode.INVALID_ARGUMENT"
+    assert "log_info, log_warning, log_error, log_verbose_level" in told["wrong"][1]
 
 
 def test_sequences_go_on(facts: Facts) -> None:

@@ -41,7 +41,7 @@ def test_server_and_models_are_ready(facts: Facts) -> None:
 
 def test_metadata_are_understood(facts: Facts) -> None:
     """The package reads who the server is, and each model's versions and tensors."""
-    extensions = ["model_repository", "model_configuration", "schedule_policy", "sequence", "statistics"]
+    extensions = ["model_repository", "model_configuration", "schedule_policy", "sequence", "logging", "statistics"]
     server = {"name": "hondo", "version": version("hondo"), "extensions": extensions}
     assert facts["standing"]["server"] == server
     assert facts["standing"]["side"] == {

@@ -213,8 +213,17 @@ def nothing_behind(client: triton.InferenceServerClient) -> Facts:
         "cuda status": client.get_cuda_shared_memory_status(as_json=True),
         "cuda": refusal(lambda: client.register_cuda_shared_memory("a", b"AAAA", 0, 8)),
         "trace": refusal(client.get_trace_settings),
-        "log": refusal(client.get_log_settings),
+        "log file": refusal(lambda: client.update_log_settings({"log_file": "elsewhere"})),
     }
+
+
+def log_settings(client: triton.InferenceServerClient) -> Facts:
+    """Changes the log's levels, and puts them back."""
+    changed = client.update_log_settings({"log_info": False, "log_verbose_level": 2}, as_json=True)
+    kept = client.get_log_settings(as_json=True)
+    back = client.update_log_settings({"log_info": True, "log_verbose_level": 0}, as_json=True)
+    wrong = refusal(lambda: client.update_log_settings({"log_infos": True}))
+    return {"changed": changed, "kept": kept, "back": back, "wrong": wrong}
 
 
 def kept_alive(address: str) -> int:
@@ -246,6 +255,7 @@ def main(address: str) -> None:
             "shared": shared(client),
             "sequences": sequences(client),
             "nothing behind": nothing_behind(client),
+            "log settings": log_settings(client),
             "kept alive": kept_alive(address),
             "compressed": compressed(client),
             "headed": int(client.infer("pick", index(0), headers={"x-request-id": "a name of mine"}).as_numpy("y")[0]),
