@@ -77,7 +77,8 @@ class Soak:
     @property
     def unexplained(self) -> "Counter[str]":
         """Calls that ended in a way that their callers did not bring about."""
-        return Counter(f"{each.kind}: {each.code}" for each in self.ended if each.code != "OK" and not each.is_expected)
+        strange = [each for each in self.ended if each.code != "OK" and not each.is_expected]
+        return Counter(f"{each.kind}: {each.code} {each.text}".strip() for each in strange)
 
     @property
     def p99_ms(self) -> list[float]:
@@ -192,6 +193,7 @@ def soak(models: Path, names: Sequence[str], minutes: float, clients: int, swap_
             traffic = elsewhere.submit(_traffic, address, folder.path, began_s + 60 * minutes, clients)
             samples, swaps = _attend(pid, folder, address, traffic, swap_every_s)
             ended = sorted(traffic.result(), key=lambda each: each.at_s)
+            elsewhere.shutdown()
             assert {each.kind for each in ended} == {kind.name for kind in asked}, "all were asked"
             slots, after = _settled(pid, log, before)
         return Soak(

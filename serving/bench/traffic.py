@@ -51,6 +51,8 @@ PATIENCE_S: Final = 30.0
 # How long a client thinks between two questions, seconds at most.
 _THINKS_S: Final = 0.1
 _STREAMED: Final = 8
+# What gRPC's asyncio client says, as INTERNAL, where a deadline is over before a stream's call was sent.
+_UNSENT: Final = "Internal error from Core"
 # What a call ends with that was answered, but not as before.
 WRONG: Final = "WRONG ANSWER"
 
@@ -78,6 +80,8 @@ class Ended:
     code: str
     # Whether its caller brought that about: it left, or was in a hurry.
     is_expected: bool
+    # What the server said beside the status.
+    text: str = ""
 
 
 def kinds(models: Path) -> list[Kind]:
@@ -270,7 +274,7 @@ async def _once(channel: Channel, kind: Kind, right: object, chance: random.Rand
     leaves_after_s = _SOON_S * chance.random() if _HURRIES <= mood < _HURRIES + _LEAVES else math.inf
     timeout_s = max(0.001, _SOON_S * chance.random()) if hurries else PATIENCE_S
     began_s = time.monotonic()
-    code, expected = "OK", False
+    code, expected, text = "OK", False, ""
     asking = asyncio.ensure_future(kind.ask(channel, timeout_s))
     try:
         came = await asyncio.wait_for(asking, None if leaves_after_s == math.inf else leaves_after_s)
@@ -278,7 +282,9 @@ async def _once(channel: Channel, kind: Kind, right: object, chance: random.Rand
     except TimeoutError:
         code, expected = "CANCELLED", True
     except grpc.aio.AioRpcError as error:
-        code = error.code().name
+        code, text = error.code().name, error.details() or ""
+        if hurries and text == _UNSENT:
+            code = "DEADLINE_EXCEEDED"
         expected = hurries and code == "DEADLINE_EXCEEDED"
     now_s = time.monotonic()
-    return Ended(kind.name, now_s, now_s - began_s, code, expected)
+    return Ended(kind.name, now_s, now_s - began_s, code, expected, text)
