@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# How long a soak takes.
+MINUTES ?= 10
 # What looks after dependencies has dependencies of its own, which are none of Hondo's.
 TOOLS := .venv-tools
 # onnxruntime-gpu where an NVIDIA driver is present, plain onnxruntime elsewhere: one module in two wheels, never both.
@@ -9,7 +11,7 @@ SERVE := $(shell test -e /proc/driver/nvidia/version -o -n "$$(command -v nvidia
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements/constraints.txt -e
 STATED := pyproject.toml requirements/constraints.txt Makefile
 
-.PHONY: help demo tour test swaps lint lock sbom audit clean
+.PHONY: help demo tour test swaps soak lint lock sbom audit clean
 
 help:
 	@echo "make demo   serve the released models and ask them (installs serving only)"
@@ -19,6 +21,7 @@ help:
 	@echo "make sbom   list what a server is made of, as CycloneDX, in runs/sbom"
 	@echo "make audit  look the locked versions up among known vulnerabilities (asks a service on the internet)"
 	@echo "make swaps  1,000 hot swaps under load, some minutes (installs everything)"
+	@echo "make soak   a server under all kinds of traffic and swaps for 10 minutes; MINUTES=60 for longer (installs serving)"
 	@echo "make clean  remove the virtual environment and caches"
 
 demo: $(VENV)/.$(SERVE)
@@ -32,6 +35,9 @@ test: lint
 
 swaps: $(VENV)/.dev
 	HONDO_SWAPS=1000 $(BIN)/python -m pytest -s tests/serving/test_swaps.py
+
+soak: $(VENV)/.$(SERVE)
+	$(BIN)/python -m serving.bench.soak --models models --minutes $(MINUTES)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

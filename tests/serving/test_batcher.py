@@ -324,3 +324,32 @@ async def test_devices_share_the_queue(tenfold: Session) -> None:
     for number, outputs in enumerate(found):
         np.testing.assert_array_equal(outputs["y"], 10 * rows(number, 1 + number % 3)["x"])
     assert max(Seen.most.values()) == 1
+
+
+async def test_a_run_that_is_deserted_ends(slow: Session) -> None:
+    """Once all who wait for a run have left it is ended, counted as cancelled, and the next one runs."""
+    metrics = Metrics()
+    async with batching(slow, sizes=None, tally=metrics.tally("model", 1, "model")) as batcher:
+        for_ever = asyncio.create_task(batcher.run({"steps": np.array(10**12)}, ["y"]))
+        await asyncio.sleep(0.2)
+        for_ever.cancel()
+        answer = await asyncio.wait_for(batcher.run({"steps": np.array(2)}, ["y"]), 20)
+    assert answer["y"] == 2
+    assert outcomes(metrics) == {"cancelled": 1, "answered": 1}
+
+
+async def test_a_long_run_leaves_the_event_loop(slow: Session) -> None:
+    """A run that takes too long on the event loop goes on on a thread, and whoever waits for it is answered."""
+    async with batching(slow, instances=0, sizes=None) as batcher:
+        steps = int(1.5 * await asyncio.to_thread(steps_per_s, slow))
+        assert (await batcher.run({"steps": np.array(steps)}, ["y"]))["y"] == steps
+        assert len(batcher._threads) == 2
+        assert (await batcher.run({"steps": np.array(1)}, ["y"]))["y"] == 1
+
+
+async def test_a_run_has_a_limit(slow: Session) -> None:
+    """Who waits for a run beyond the limit is told DEADLINE_EXCEEDED, on the event loop as on a thread."""
+    for instances in (0, 1):
+        async with batching(slow, instances, sizes=None, queueing=Queueing(run_s=0.6)) as batcher:
+            with pytest.raises(DeadlineExceeded, match=r"the graph ran for longer than 0\.6 s"):
+                await batcher.run({"steps": np.array(10**12)}, ["y"])
