@@ -41,6 +41,8 @@ _MODELS: Final = ("lenet5", "textcnn-trec", "sobel", "shakespeare", "captioner")
 _STAYS: Final = "text_generation"
 # The first of so many minutes, or so much of a short soak, does not count for the growth of memory.
 _WARM_UP: Final = 0.25
+# Into how many parts the rest is divided.
+_PARTS: Final = 6
 _MOST_MB_A_MINUTE: Final = 1.0
 _MOST_SLOWER: Final = 1.3
 # Minutes from which on the last can be set beside the second.
@@ -95,12 +97,20 @@ class Soak:
 
     @property
     def mb_a_minute(self) -> float:
-        """How memory grew after the warm-up: the slope of a line through all samples."""
+        """How memory grew after the warm-up: the slope of a line through the least of each part of the time.
+
+        What is being loaded beside what is served comes and goes; what leaks stays, in the least too.
+        """
         last_s = self.samples[-1].at_s
         since_s = self.began_s + _WARM_UP * (last_s - self.began_s)
-        counted = [each for each in self.samples if each.at_s >= since_s]
-        minutes = [(each.at_s - since_s) / 60 for each in counted]
-        return float(np.polyfit(minutes, [each.resident_mb for each in counted], 1)[0])
+        part_s = (last_s - since_s) / _PARTS
+        least: dict[int, float] = {}
+        for each in self.samples:
+            part = min(_PARTS - 1, int((each.at_s - since_s) // part_s))
+            if part >= 0:
+                least[part] = min(each.resident_mb, least.get(part, each.resident_mb))
+        minutes = [part * part_s / 60 for part in least]
+        return float(np.polyfit(minutes, list(least.values()), 1)[0])
 
     def faults(self) -> list[str]:
         """Gives what must not be."""
