@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# How long a soak takes.
 # What looks after dependencies has dependencies of its own, which are none of Hondo's.
 TOOLS := .venv-tools
 # onnxruntime-gpu where an NVIDIA driver is present, plain onnxruntime elsewhere: one module in two wheels, never both.
