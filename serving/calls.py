@@ -21,6 +21,8 @@ Parsed = TypeVar("Parsed", bound=Message)
 
 # How long a response may wait for its reader.
 _PATIENCE_S: Final = 300.0
+# How long gRPC may take to cancel a call that is over, seconds.
+_CANCEL_S: Final = 5.0
 
 # Says how an error is told that a message led to; of bytes that are no message, there is none.
 Refuse = Callable[[Exception, str, Message | None], Refusal]
@@ -156,6 +158,8 @@ async def _send(context: Context, response: Message) -> None:
     try:
         await context.write(response.SerializeToString())
     except grpc.aio.InternalError:
+        # gRPC is about to cancel it. To end before that would tell a caller whose time is just over that it cancelled.
+        await asyncio.sleep(_CANCEL_S)
         raise asyncio.CancelledError from None
 
 

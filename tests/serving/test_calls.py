@@ -153,8 +153,11 @@ class _Gone:
         raise grpc.aio.InternalError("Failed execute_batch")
 
 
-async def test_answer_to_a_caller_who_has_left_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+async def test_answer_to_a_caller_who_has_left_is_no_failure(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stream that breaks while an answer is written ends as cancelled, and the log has nothing to say of it."""
+    monkeypatch.setattr(calls, "_CANCEL_S", 0.05)
     service, ended = _Endless(), list[Course]()
     handler = calls.handler(HONDO, [service], Witness([ended.append]))
     details = SimpleNamespace(method="/hondo.v1.Hondo/Generate", invocation_metadata=())
