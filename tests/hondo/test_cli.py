@@ -16,6 +16,7 @@ COMMANDS: Final = [
         "models",
         "serve",
         "health",
+        "log-level",
         "doctor",
         "token",
         "train",
