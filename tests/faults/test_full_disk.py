@@ -98,7 +98,8 @@ def test_a_log_that_cannot_be_written_stops_no_answer(models: Path) -> None:
             check_well(f"127.0.0.1:{port}")
         finally:
             server.terminate()
-        assert server.wait(30) == 0
+        # Python ends with 120 where it could not write what its streams still held.
+        assert server.wait(30) in {0, 120}
 
 
 def _version(client: Client) -> int:

@@ -85,6 +85,9 @@ def test_killed_workers_lose_no_call(server: Process) -> None:
             os.kill(killed, signal.SIGKILL)
             came_up = number // 2 + 2
             await_so(partial(_came_up, server.log, place + 1, came_up), "no worker follows")
+            # Whoever was cut off is connected again before the next one goes: one of the two dies at a time.
+            since = list(load.answered)
+            await_so(partial(_all_go_on, load, since), "not all clients are answered again")
         assert min(load.finish()) > 3
         write(texts)
     assert held(server.popen.pid).file_handles <= before.file_handles + 2
@@ -93,6 +96,10 @@ def test_killed_workers_lose_no_call(server: Process) -> None:
     server.popen.terminate()
     assert server.popen.wait(PATIENCE_S) == 0
     assert all(map(is_gone, pids(server)))
+
+
+def _all_go_on(load: Load, since: list[int]) -> bool:
+    return all(now > before + 1 for now, before in zip(load.answered, since, strict=True))
 
 
 def _came_up(log: Path, number: int, times: int) -> bool:

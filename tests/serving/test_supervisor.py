@@ -121,22 +121,24 @@ class Load:
         self._stop = threading.Event()
         self._threads = ThreadPoolExecutor(8)
         self._asking: list[Future[int]] = []
+        # Calls of each thread so far.
+        self.answered: list[int] = []
 
     def add(self, ask: Callable[[], object]) -> None:
         """Adds a thread."""
-        self._asking.append(self._threads.submit(self._go_on, ask))
+        self.answered.append(0)
+        self._asking.append(self._threads.submit(self._go_on, ask, len(self._asking)))
 
     def finish(self) -> list[int]:
         """Gives how many calls each thread had answered; raises the first call's error that there was."""
         self._stop.set()
         return [asking.result(PATIENCE_S) for asking in self._asking]
 
-    def _go_on(self, ask: Callable[[], object]) -> int:
-        answered = 0
+    def _go_on(self, ask: Callable[[], object], place: int) -> int:
         while not self._stop.wait(0.002):
             ask()
-            answered += 1
-        return answered
+            self.answered[place] += 1
+        return self.answered[place]
 
 
 def came_up_twice(server: Process, number: int) -> bool:

@@ -134,11 +134,15 @@ async def test_best_so_far_is_given_if_asked(graphs: Graphs) -> None:
     picture = next(
         each for each in map(captioners.picture, range(99)) if len(captioners.beam(each, 3)[0].tokens) == MOST
     )
+    drafts: list[Piece] = []
     async with looping(graphs, SIZES) as loop:
-        stream = loop.begin(beam_job(picture, 3, shows_best=True))
-        drafts: list[Piece] = []
-        while (taken := await stream.take())[0].end is None:
-            drafts += taken
+        # On a busy machine all may be said before anybody takes a draft.
+        for _ in range(50):
+            stream = loop.begin(beam_job(picture, 3, shows_best=True))
+            while (taken := await stream.take())[0].end is None:
+                drafts += taken
+            if drafts:
+                break
     assert drafts
     for draft in drafts:
         length = len(draft.tokens_T)
