@@ -129,6 +129,12 @@ class Load:
         self.answered.append(0)
         self._asking.append(self._threads.submit(self._go_on, ask, len(self._asking)))
 
+    def check(self) -> None:
+        """Raises the first call's error that there was so far."""
+        for asking in self._asking:
+            if asking.done():
+                asking.result()
+
     def finish(self) -> list[int]:
         """Gives how many calls each thread had answered; raises the first call's error that there was."""
         self._stop.set()
