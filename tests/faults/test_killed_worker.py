@@ -80,8 +80,8 @@ def test_killed_workers_lose_no_call(server: Process) -> None:
         load.add(in_turn(partial(infer, channels[1])))
         load.add(partial(written, texts))
         for number in range(KILLS):
-            # All are connected (again) before one goes: gRPC's retries are shorter than its wait after a connection that
-            # broke while it was made.
+            # All are connected (again) before one goes: gRPC's retries are shorter than its wait after a connection
+            # that broke while it was made.
             await_so(partial(_all_go_on, load, list(load.answered)), "not all clients are answered")
             place = number % 2
             killed = pids(server)[place]
