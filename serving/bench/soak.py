@@ -7,11 +7,9 @@ wrongly, fail without reason, grow, slow down, or keep slots or file handles.
 
 import asyncio
 import logging
-import re
 import shutil
 import sys
 import time
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -25,14 +23,13 @@ from typing import Final
 import click
 import numpy as np
 from google.protobuf import json_format
-from prometheus_client.parser import text_string_to_metric_families
 
 from hondo import artifact
 from hondo.client import Client
 from hondo.errors import HondoError, ServerError
 from hondo.process import serving
 from protos.manifest_pb2 import Manifest
-from serving.bench import cpu, machine
+from serving.bench import cpu, holdings, machine
 from serving.bench.traffic import Ended, drive, kinds
 
 # What is asked unless told otherwise: one model of each task, small enough that swaps do not take the whole machine.
@@ -53,7 +50,6 @@ _SPARE_HANDLES: Final = 8
 _LOAD_S: Final = 300.0
 # How long slots and handles may take to come back, seconds.
 _BACK_S: Final = 30.0
-_SLOTS: Final = ("hondo_queue_rows", "hondo_running_rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +196,7 @@ def soak(models: Path, names: Sequence[str], minutes: float, clients: int, swap_
         with serving(folder.path, "--watch", "--watch-seconds", "0.5", log_to=log) as address:
             (pid,) = cpu.listeners(int(address.rpartition(":")[2]))
             asked = kinds(folder.path)
-            _slots(log)
+            holdings.slots(log)
             before = _sample(pid)
             began_s = time.monotonic()
             traffic = elsewhere.submit(_traffic, address, folder.path, began_s + 60 * minutes, clients)
@@ -250,25 +246,15 @@ def _attend(
 
 
 def _sample(pid: int) -> Sample:
-    status = Path(f"/proc/{pid}/status").read_text("utf-8")
-    resident_kb = int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
-    return Sample(time.monotonic(), resident_kb / 1024, sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def _slots(log: Path) -> float:
-    """Gives how many rows wait or run."""
-    found = re.search(r"metrics on (\S+)", log.read_text("utf-8"))
-    assert found is not None, "the server said so when it started"
-    with urllib.request.urlopen(found[1], timeout=10) as answer:  # noqa: S310  our own server
-        families = list(text_string_to_metric_families(answer.read().decode()))
-    return sum(sample.value for family in families for sample in family.samples if sample.name in _SLOTS)
+    held = holdings.held(pid)
+    return Sample(time.monotonic(), held.resident_kb / 1024, held.file_handles)
 
 
 def _settled(pid: int, log: Path, before: Sample) -> tuple[float, Sample]:
     """Waits until slots and handles are back, for some time; gives what there is of them then."""
     give_up_s = time.monotonic() + _BACK_S
     while True:
-        slots, after = _slots(log), _sample(pid)
+        slots, after = holdings.slots(log), _sample(pid)
         is_back = not slots and after.handles <= before.handles + _SPARE_HANDLES
         if is_back or time.monotonic() > give_up_s:
             return slots, after

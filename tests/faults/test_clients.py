@@ -14,7 +14,8 @@ import pytest
 from protos.hondo_pb2 import CaptionRequest, CaptionResponse, GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferRequest, ModelStreamInferResponse
 from protos.rpc import HONDO, INFERENCE, replies, stream
-from tests.faults.vitals import await_back, await_so, check_well, held, slots, write
+from serving.bench.holdings import held
+from tests.faults.vitals import await_back, await_so, check_well, slots, write
 from tests.serving import captioners, graphs
 from tests.serving.process import Process, serving
 from tests.serving.swaps import OWN, under_load

@@ -10,7 +10,8 @@ from typing import Final
 
 import grpc
 
-from tests.faults.vitals import await_back, check_well, held
+from serving.bench.holdings import held
+from tests.faults.vitals import await_back, check_well
 from tests.serving.asking import call_of
 from tests.serving.process import Process, serving
 from tests.serving.swaps import OWN, classify, publish, under_load, wait_until

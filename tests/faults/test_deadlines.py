@@ -10,7 +10,8 @@ import grpc.aio
 from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse, GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferResponse
 from protos.rpc import HONDO, INFERENCE, replies_async, unary_async
-from tests.faults.vitals import await_back, check_well, held
+from serving.bench.holdings import held
+from tests.faults.vitals import await_back, check_well
 from tests.serving import graphs
 from tests.serving.asking import raw
 from tests.serving.process import serving

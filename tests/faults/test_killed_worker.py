@@ -14,7 +14,8 @@ import pytest
 from hondo.client import Client
 from protos.hondo_pb2 import GenerateRequest, GenerateResponse
 from protos.rpc import HONDO, replies
-from tests.faults.vitals import await_so, check_well, held, write
+from serving.bench.holdings import held
+from tests.faults.vitals import await_so, check_well, write
 from tests.serving import artifacts, writers
 from tests.serving.asking import PATIENCE_S, call_of
 from tests.serving.process import Process, serving

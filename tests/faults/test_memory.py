@@ -14,7 +14,8 @@ from onnx import helper
 from hondo.client import Client
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.rpc import INFERENCE, unary
-from tests.faults.vitals import await_back, await_so, check_well, held
+from serving.bench.holdings import held
+from tests.faults.vitals import await_back, await_so, check_well
 from tests.serving import artifacts, graphs
 from tests.serving.asking import PATIENCE_S, call_of, raw
 from tests.serving.process import serving

@@ -13,7 +13,8 @@ import pytest
 from protos.hondo_pb2 import GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse
 from protos.rpc import HONDO, INFERENCE, replies, unary
-from tests.faults.vitals import await_back, await_so, check_well, held, slots, write
+from serving.bench.holdings import held
+from tests.faults.vitals import await_back, await_so, check_well, slots, write
 from tests.serving import graphs, writers
 from tests.serving.asking import PATIENCE_S, call_of, raw
 from tests.serving.process import Process, serving

@@ -1,19 +1,16 @@
 """The vital signs of a server: what it holds, and that it is well."""
 
-import re
 import time
-import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import grpc
 from grpc_health.v1.health_pb2 import HealthCheckResponse
-from prometheus_client.parser import text_string_to_metric_families
 
 from protos.hondo_pb2 import GenerateRequest, GenerateResponse
 from protos.rpc import HONDO, replies
+from serving.bench import holdings
+from serving.bench.holdings import Held, held
 from tests.serving import writers
 from tests.serving.asking import PATIENCE_S
 from tests.serving.health import check
@@ -22,32 +19,11 @@ from tests.serving.swaps import OWN, classify
 
 # What comes back may take so long on a busy machine, seconds.
 BACK_S: Final = 60.0
-# Rows that wait or run: at rest there are none.
-SLOTS: Final = ("hondo_queue_rows", "hondo_running_rows")
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What a process holds."""
-
-    resident_kb: int
-    file_handles: int
-
-
-def held(pid: int) -> Held:
-    """Looks what a process holds."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    resident = re.findall(r"VmRSS:\s+(\d+) kB", status)
-    return Held(int(resident[0]), sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
 
 
 def slots(server: Process) -> float:
-    """Gives how many rows wait or run, as the server's own metrics have it."""
-    found = re.search(r"metrics on (\S+)", server.log.read_text())
-    assert found is not None
-    with urllib.request.urlopen(found[1], timeout=PATIENCE_S) as answer:  # noqa: S310  our own server
-        families = list(text_string_to_metric_families(answer.read().decode()))
-    return sum(sample.value for family in families for sample in family.samples if sample.name in SLOTS)
+    """Gives how many rows wait or run."""
+    return holdings.slots(server.log)
 
 
 def await_so(condition: Callable[[], bool], what: str) -> None:

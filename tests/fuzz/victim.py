@@ -18,6 +18,7 @@ from protos.rpc import HONDO, INFERENCE, unary
 from serving.access import tokens
 from serving.access.permission import Permission
 from serving.access.tokens import Grant
+from serving.bench.holdings import held
 from tests.fuzz import seeds
 from tests.fuzz.asker import HANGS_S
 from tests.fuzz.reflected import Method, methods
@@ -42,7 +43,6 @@ class Victim:
         self.metadata = (("authorization", f"Bearer {_TOKEN.decode()}"),)
         self._channel = grpc.insecure_channel(process.address)
         self._log_read = 0
-        self._proc = Path("/proc") / str(self.pid)
 
     @property
     def pid(self) -> int:
@@ -91,14 +91,12 @@ class Victim:
     @property
     def memory_mb(self) -> float:
         """Memory that it takes, MiB."""
-        resident = re.search(r"VmRSS:\s+(\d+) kB", (self._proc / "status").read_text("ascii"))
-        assert resident is not None, "Linux says so of every process"
-        return int(resident[1]) / 1024
+        return held(self.pid).resident_kb / 1024
 
     @property
     def open_files(self) -> int:
         """Files and connections that it has open."""
-        return sum(1 for _ in (self._proc / "fd").iterdir())
+        return held(self.pid).file_handles
 
     def close(self) -> None:
         """Asks it nothing any more."""

@@ -11,17 +11,13 @@ from typing import Final
 import grpc
 import pytest
 
+from serving.bench.holdings import held
 from tests.serving.process import serving
 from tests.serving.swaps import LOOKS, newest, publish, remove, under_load, wait_until
 
 SWAPS: Final = int(os.environ.get("HONDO_SWAPS", "20"))
 
 pytestmark = pytest.mark.timeout(300 + 3 * SWAPS)
-
-
-def resident_kb(pid: int) -> int:
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the memory of a process from /proc")
@@ -39,7 +35,7 @@ def test_swaps_under_load_lose_nothing(tmp_path: Path) -> None:
             publish(models, version)
             wait_until(lambda: newest(channel) == version)  # noqa: B023  called before the next round
             remove(models, version - 1)
-            resident.append(resident_kb(process.popen.pid))
+            resident.append(held(process.popen.pid).resident_kb)
             assert not load.has_failed
     print(f"RSS, KB: {resident[:: max(1, SWAPS // 10)]}, at the end {resident[-1]}")
     # The counts of the versions of the last minute are kept; what was there at half-time has seen as many come and go.
