@@ -567,7 +567,7 @@ def _pieces(call: Any, server: str) -> Generator[Piece]:
 
 
 async def _pieces_async(
-    call: "grpc.aio.UnaryStreamCall[GenerateRequest, GenerateResponse]", server: str
+    call: grpc.aio.UnaryStreamCall[GenerateRequest, GenerateResponse], server: str
 ) -> AsyncGenerator[Piece]:
     pieces = Pieces()
     try:
@@ -592,7 +592,7 @@ def _telling(call: Any, server: str) -> Generator[Told]:
 
 
 async def _telling_async(
-    call: "grpc.aio.UnaryStreamCall[CaptionRequest, CaptionResponse]", server: str
+    call: grpc.aio.UnaryStreamCall[CaptionRequest, CaptionResponse], server: str
 ) -> AsyncGenerator[Told]:
     telling = Telling()
     try:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
@@ -18,8 +18,7 @@ from protos.hondo_pb2 import ClassifyRequest, ClassifyStreamResponse
 
 Item = TypeVar("Item")
 
-# In quotes, here and elsewhere: before grpcio 1.84 the classes are generic in their stubs alone.
-AsyncMethod: TypeAlias = "grpc.aio.StreamStreamMultiCallable[Any, ClassifyStreamResponse]"
+AsyncMethod = grpc.aio.StreamStreamMultiCallable[Any, ClassifyStreamResponse]
 
 
 def ask_many(

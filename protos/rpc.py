@@ -54,7 +54,7 @@ def unary_async(
     method: str,
     response: type[Response],
     metadata: Metadata = (),
-) -> "grpc.aio.UnaryUnaryMultiCallable[Any, Response]":
+) -> grpc.aio.UnaryUnaryMultiCallable[Any, Response]:
     """Gives the callable of a unary method on an asyncio channel."""
     call: grpc.aio.UnaryUnaryMultiCallable[Any, Response] = channel.unary_unary(
         f"/{service.full_name}/{method}",
@@ -86,7 +86,7 @@ def stream_async(
     method: str,
     response: type[Response],
     metadata: Metadata = (),
-) -> "grpc.aio.StreamStreamMultiCallable[Any, Response]":
+) -> grpc.aio.StreamStreamMultiCallable[Any, Response]:
     """Gives the callable of a method that streams both ways, on an asyncio channel."""
     call: grpc.aio.StreamStreamMultiCallable[Any, Response] = channel.stream_stream(
         f"/{service.full_name}/{method}",
@@ -118,7 +118,7 @@ def replies_async(
     method: str,
     response: type[Response],
     metadata: Metadata = (),
-) -> "grpc.aio.UnaryStreamMultiCallable[Any, Response]":
+) -> grpc.aio.UnaryStreamMultiCallable[Any, Response]:
     """Gives the callable of a method whose responses stream, on an asyncio channel."""
     call: grpc.aio.UnaryStreamMultiCallable[Any, Response] = channel.unary_stream(
         f"/{service.full_name}/{method}",

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from types import TracebackType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import grpc.aio
 from google.protobuf.message import Message
@@ -21,7 +21,7 @@ REQUEST_ID: Final = "x-request-id"
 # Longer ones, or such with other characters, could make log lines unreadable.
 _ID_CHARACTERS: Final = 128
 
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class Stage(Enum):
@@ -54,7 +54,7 @@ class Course:
         "version",
     )
 
-    def __init__(self, method: str, context: "Context | None", on_end: "Callable[[Course], None]") -> None:
+    def __init__(self, method: str, context: Context | None, on_end: "Callable[[Course], None]") -> None:
         self.method = method
         # What the caller sent along; None in a test.
         self.context = context

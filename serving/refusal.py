@@ -59,7 +59,7 @@ class Refusal:
         return cls(status_of(error), _shortened(str(error)), retry_after_s, index)
 
 
-async def abort(context: "grpc.aio.ServicerContext[Any, Any]", refusal: Refusal, *more: tuple[str, str]) -> NoReturn:
+async def abort(context: grpc.aio.ServicerContext[Any, Any], refusal: Refusal, *more: tuple[str, str]) -> NoReturn:
     """Ends a call with a refusal, and more metadata."""
     after_s = refusal.retry_after_s
     metadata = () if after_s is None else retry.to_metadata(refusal.text, after_s)

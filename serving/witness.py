@@ -15,7 +15,7 @@ class Witness:
     def __init__(self, tell: list[Callable[[Course], None]]) -> None:
         self._tell = tell
 
-    def begin(self, method: str, context: "Context | None" = None) -> Course:
+    def begin(self, method: str, context: Context | None = None) -> Course:
         """Begins to watch a request, in the task that answers it."""
         return course.begin(Course(method, context, self._end))
 

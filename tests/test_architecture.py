@@ -92,16 +92,6 @@ def called(tree: ast.AST) -> Iterator[str]:
             yield node.func.id if isinstance(node.func, ast.Name) else node.func.attr
 
 
-def subscripted(tree: ast.AST) -> Iterator[str]:
-    """Gives the classes that are subscripted when the module runs: what annotates a local variable never runs."""
-    for function in ast.walk(tree):
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            for node in ast.walk(function):
-                if isinstance(node, ast.AnnAssign):
-                    node.annotation = ast.Constant("")
-    return (ast.unparse(node.value) for node in ast.walk(tree) if isinstance(node, ast.Subscript))
-
-
 def test_table_names_every_room() -> None:
     """Every package that is shipped has its row in the table."""
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
@@ -150,13 +140,6 @@ for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
     importlib.import_module(module.name)
 print(*{name.split(".")[0] for name in sys.modules})
 """
-
-
-@pytest.mark.parametrize("room", ["protos", "hondo", "serving"])
-def test_room_subscripts_no_class_of_grpc(room: str) -> None:
-    """Before grpcio 1.84 its classes are generic in their stubs alone: what runs there has them in quotes."""
-    kind = re.compile(r"grpc(\.aio)?\.[A-Z]\w+")
-    assert {file for file, tree in files(room).items() if any(map(kind.fullmatch, subscripted(tree)))} == set()
 
 
 @pytest.mark.parametrize("room", KEEPS_OUT)

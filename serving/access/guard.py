@@ -24,7 +24,7 @@ _LOG_EVERY_S: Final = 1.0
 # grpc's class is generic in its stub alone.
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _Answered: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-_Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+_Context = grpc.aio.ServicerContext[Any, Any]
 _Function = Callable[[Any, _Context], Awaitable[Any]]
 
 

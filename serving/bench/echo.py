@@ -41,7 +41,7 @@ def _run(pipe: "Connection[int, Any]", method: str, answer: bytes) -> None:
 
 
 async def _serve(pipe: "Connection[int, Any]", method: str, answer: bytes) -> None:
-    async def echo(_request: bytes, _context: "grpc.aio.ServicerContext[Any, Any]") -> bytes:
+    async def echo(_request: bytes, _context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
         return answer
 
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1), ("grpc.so_reuseport", 0)])

@@ -4,7 +4,7 @@ import asyncio
 import selectors
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import grpc
 import grpc.aio
@@ -29,7 +29,7 @@ _CONNECT_TIMEOUT_S: Final = 10.0
 # From telling the processes to send until the load begins.
 _LEAD_S: Final = 0.05
 
-_Call: TypeAlias = "grpc.aio.UnaryUnaryMultiCallable[Any, Any]"
+_Call = grpc.aio.UnaryUnaryMultiCallable[Any, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

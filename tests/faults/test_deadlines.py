@@ -1,6 +1,7 @@
 """Storms of calls whose deadlines cannot be met."""
 
 import asyncio
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,11 @@ CALLS: Final = 4000
 # Calls under way at a time.
 _AT_ONCE: Final = 200
 _ENDLESS: Final = 1_000_000
+# A server's gRPC resets a call whose time is over; where that reaches a busy client before its own clock has struck,
+# gRPC calls it CANCELLED (a bare server with nothing of ours does the same). Before its time none may end so.
+_RESET: Final = "CANCELLED at its deadline"
+# gRPC counts deadlines in whole milliseconds.
+_CLOCKS_S: Final = 0.002
 
 
 async def storm(address: str) -> "Counter[str]":
@@ -38,18 +44,22 @@ async def storm(address: str) -> "Counter[str]":
         async def ask(number: int) -> None:
             timeout_s = 0.001 + number % 37 / 1000
             async with room:
+                began_s = time.monotonic()
                 try:
                     match number % 3:
                         case 0:
                             await infer(long, timeout=timeout_s)
                         case 1:
-                            await classify(ClassifyRequest(model="side", images=[PICTURES[0]]), timeout=timeout_s / 10)
+                            timeout_s /= 10
+                            await classify(ClassifyRequest(model="side", images=[PICTURES[0]]), timeout=timeout_s)
                         case _:
                             request = GenerateRequest(model="writer", max_characters=_ENDLESS)
                             async for _ in generate(request, timeout=timeout_s):
                                 pass
                 except grpc.aio.AioRpcError as error:
-                    codes[error.code().name] += 1
+                    is_over = time.monotonic() - began_s > timeout_s - _CLOCKS_S
+                    is_reset = error.code() == grpc.StatusCode.CANCELLED and is_over
+                    codes[_RESET if is_reset else error.code().name] += 1
                 else:
                     codes["OK"] += 1
 
@@ -60,7 +70,7 @@ async def storm(address: str) -> "Counter[str]":
 
 
 def test_deadlines_that_cannot_be_met(models: Path, tmp_path: Path) -> None:
-    """Of thousands of such calls each ends with DEADLINE_EXCEEDED, or is refused for a full queue, and none otherwise.
+    """Of thousands of such calls each ends at its deadline, or is refused for a full queue, and none otherwise.
 
     What they began ends with them; those without such deadlines are answered right all the while.
     """
@@ -71,7 +81,7 @@ def test_deadlines_that_cannot_be_met(models: Path, tmp_path: Path) -> None:
         with under_load(server.address):
             codes = asyncio.run(storm(server.address))
         assert codes.total() == CALLS
-        assert set(codes) <= {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "OK"}, codes
+        assert set(codes) <= {"DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "OK", _RESET}, codes
         assert codes["DEADLINE_EXCEEDED"] > CALLS / 3
         await_back(server, before)
         check_well(server.address)
