@@ -3,7 +3,7 @@
 import re
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import grpc
 import pytest
@@ -37,7 +37,7 @@ def test_bombs_are_refused_before_they_are_large(models: Path, tmp_path: Path, p
         before_kb = _most_kb(server.popen.pid)
         options = [("grpc.max_send_message_length", -1)]
         with grpc.insecure_channel(server.address, options, packing) as channel:
-            call = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
+            call: Any = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
             with pytest.raises(grpc.RpcError) as refused:
                 call(bytes(_BOMB_BYTES), timeout=PATIENCE_S)
         assert call_of(refused.value).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
