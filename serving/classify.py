@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hondo.artifact import MODEL
-from hondo.images import Limits
 from protos.hondo_pb2 import ClassifyRequest, ClassifyResponse
 from protos.hondo_pb2 import Priority as RequestPriority
 from serving import inputs
+from serving.bounds import Bounds
 from serving.course import Stage, stage
 from serving.model import Model
 from serving.queue import Priority
@@ -24,19 +24,21 @@ _DEFAULT_TOP_K: Final = 5
 class Classifier:
     """A model whose task is classification."""
 
-    def __init__(self, model: Model, workers: Executor, limits: Limits) -> None:
+    def __init__(self, model: Model, workers: Executor, bounds: Bounds) -> None:
         assert model.artifact is not None, "a model with a task has a manifest"
         task = model.artifact.manifest.classification
         self.name = model.name
         self._model = model
         self._workers = workers
-        self.inputs = inputs.of(task, limits)
+        self._bounds = bounds
+        self.inputs = inputs.of(task, bounds.images)
         self._labels = list(task.labels)
         self._input = model.sessions[MODEL].inputs[0].name
         self._output = model.sessions[MODEL].outputs[0].name
 
     async def answer(self, request: ClassifyRequest) -> ClassifyResponse:
         """Names what the pictures, texts or rows of a request are; it has what the model takes."""
+        self._bounds.check_rows(self.inputs.field, inputs.rows_of(request), self.inputs.row_bytes)
         with stage(Stage.DECODE):
             array_N = await self.inputs.read(request, self._workers)
         outputs = await self._model.batcher(MODEL).run(

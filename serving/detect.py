@@ -6,7 +6,6 @@ Legend: N pictures of a run, H height, W width, C channels, S side outputs.
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from hondo.errors import InvalidImage, InvalidRequest, ResourceExhausted, WrongT
 from hondo.maps import Map
 from protos.hondo_pb2 import DetectEdgesRequest, DetectEdgesResponse, EdgeFormat, Edges
 from protos.hondo_pb2 import Priority as RequestPriority
+from serving.bounds import Bounds
 from serving.course import Stage, stage
 from serving.detector import EDGES, SIDE_EDGES, SMALLEST_PX
 from serving.model import Model
@@ -29,19 +29,6 @@ Made = TypeVar("Made")
 Image = NDArray[np.uint8]
 
 _FLOAT_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """How much a request for edges may be."""
-
-    images: images.Limits
-    # Memory that a run may take.
-    run_bytes: int
-    # Of an answer.
-    message_bytes: int
-    # Parts of one picture that wait or run at once: as many as can run.
-    parts: int
 
 
 class Detector:
@@ -66,6 +53,7 @@ class Detector:
         if request.side_edges and not self._side_outputs:
             raise WrongTask(f"model {self.name!r} has no side outputs")
         _check_asked(request)
+        self._bounds.check_runs("images", len(request.images))
         with stage(Stage.DECODE):
             opened = await self._off_loop(_each, request.images, self._opened)
         pixels = [image.width * image.height for image in opened]

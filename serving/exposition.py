@@ -97,8 +97,8 @@ class _Server(ThreadingHTTPServer):
             super().finish_request(request, client_address)
             if self.door.certificates:
                 request.close()
-        except OSError:  # a broken handshake among them: whoever scans ports is no news
-            _log.debug("a connection for metrics broke", exc_info=True)
+        except OSError as error:  # a broken handshake among them: whoever scans ports is no news
+            _log.debug("a connection for metrics broke: %s", error)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -37,6 +37,8 @@ class Pictures:
     def __init__(self, spec: ImageInput, limits: images.Limits) -> None:
         self._spec = spec
         self._limits = limits
+        # What the graph takes of each.
+        self.row_bytes: Final = spec.height * spec.width * spec.channels
 
     async def read(self, request: ClassifyRequest, workers: Executor) -> Array:
         """Gives image_NHWC."""
@@ -67,6 +69,7 @@ class Texts:
     def __init__(self, spec: TextInput) -> None:
         self._ids = text.index(spec.vocabulary)
         self._length = spec.length
+        self.row_bytes: Final = 8 * spec.length
 
     async def read(self, request: ClassifyRequest, workers: Executor) -> Array:
         """Gives tokens_NT."""
@@ -88,6 +91,7 @@ class Rows:
     def __init__(self, spec: TableInput) -> None:
         self._columns = list(spec.columns)
         self.takes: Final = f"rows of {len(self._columns)} numbers ({', '.join(self._columns)})"
+        self.row_bytes: Final = 4 * len(self._columns)
 
     async def read(self, request: ClassifyRequest, workers: Executor) -> Array:
         """Gives values_NF."""

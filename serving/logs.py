@@ -12,6 +12,8 @@ from serving import course
 # Where gRPC writes a page for each header that is no text, and for each answer whose caller has left meanwhile.
 _GRPC: Final = "grpc._cython.cygrpc"
 _NO_NEWS: Final = ("Invalid encoding on", "ExecuteBatchError raised")
+# Whose debug lines are written: gRPC would add some to each call, Pillow to each picture.
+_ROOMS: Final = ("hondo", "serving")
 # Which levels' lines are written.
 _shown: "Final[dict[int, bool]]" = {}
 _HUMAN: Final = "%(asctime)s %(levelname)s{worker} %(message)s%(request)s"
@@ -54,7 +56,9 @@ def show(levels: Mapping[int, bool]) -> None:
     """Says of each of logging's levels whether its lines are written, from now on."""
     _shown.update(levels)
     least = min((level for level, is_shown in levels.items() if is_shown), default=logging.CRITICAL)
-    logging.getLogger().setLevel(least)
+    for room in _ROOMS:
+        logging.getLogger(room).setLevel(least)
+    logging.getLogger().setLevel(max(least, logging.INFO))
 
 
 def _is_shown(record: logging.LogRecord) -> bool:

@@ -25,11 +25,12 @@ from protos.hondo_pb2 import (
     ScoreRequest,
     ScoreResponse,
 )
+from serving.bounds import Bounds
 from serving.caption import Captioner
 from serving.catalog import Catalog
 from serving.classify import Classifier
 from serving.description import describe, describe_absent, describe_in_short
-from serving.detect import Bounds, Detector
+from serving.detect import Detector
 from serving.generate import Writer
 from serving.inputs import field_of, rows_of
 from serving.model import Model
@@ -148,9 +149,9 @@ class HondoService:
 
     def _take_on(self, model: Model) -> None:
         if model.task == _CLASSIFICATION and model not in self._classifiers:
-            self._classifiers[model] = Classifier(model, self._workers, self._bounds.images)
+            self._classifiers[model] = Classifier(model, self._workers, self._bounds)
         elif model.task == _EDGE_DETECTION and model not in self._detectors:
-            bounds = replace(self._bounds, run_bytes=model.settings.run_bytes)
+            bounds = replace(self._bounds, run_bytes=model.settings.run_bytes, queue_rows=model.settings.max_queue_rows)
             self._detectors[model] = Detector(model, self._workers, bounds, self._room)
         elif model.task == _TEXT_GENERATION and model not in self._writers:
             self._writers[model] = Writer(model)

@@ -16,11 +16,11 @@ from typing import Final
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
 from serving.access.settings import is_loopback
+from serving.bounds import Bounds
 from serving.calls import as_it_is, handler
 from serving.catalog import Catalog
 from serving.cores import available
 from serving.course import Course
-from serving.detect import Bounds
 from serving.device import Device
 from serving.exposition import exposed
 from serving.extensions import Extensions
@@ -192,6 +192,7 @@ def _bounds(settings: Settings) -> Bounds:
         images=settings.images,
         run_bytes=settings.model.run_bytes,
         message_bytes=settings.max_message_bytes,
+        queue_rows=settings.model.max_queue_rows,
         parts=settings.cores or available(),
     )
 

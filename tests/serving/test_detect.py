@@ -20,8 +20,9 @@ from hondo.images import Limits
 from hondo.suppression import thinned
 from protos.hondo_pb2 import DetectEdgesRequest, DetectEdgesResponse, EdgeFormat
 from protos.hondo_pb2 import Edges as Result
+from serving.bounds import Bounds
 from serving.catalog import Catalog
-from serving.detect import Bounds, Detector
+from serving.detect import Detector
 from serving.device import Device
 from serving.metrics import Metrics
 from serving.room import Room
@@ -184,6 +185,20 @@ def test_a_request_has_no_more_pixels_than_a_picture(several: grpc.Channel) -> N
     assert text == "images: 4,800 pixels came together, at most 4,000 are taken in a request"
 
 
+def test_a_request_has_no_more_pictures_than_may_wait(tmp_path: Path) -> None:
+    """Each picture is a run of its own: those that could never wait together are refused before they are opened."""
+    edges.write_detector(tmp_path / "models")
+    with (
+        serving(tmp_path / "models", tmp_path / "log", "--max-queue-rows", "3") as process,
+        grpc.insecure_channel(process.address) as channel,
+    ):
+        fine = file(edges.picture(16, 16))
+        assert len(detect(channel, DetectEdgesRequest(images=[fine] * 3))) == 3
+        code, text = refusal(channel, DetectEdgesRequest(images=[fine] * 4))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert text.startswith("images: 4 came, at most 3 are taken in a request (as many as may wait, --max-queue-rows)")
+
+
 @pytest.fixture
 def workers() -> Iterator[ThreadPoolExecutor]:
     """Two threads."""
@@ -200,7 +215,7 @@ async def test_a_large_picture_is_answered_in_parts_without_seams(
     (model,) = Catalog.load(tmp_path, Device.CPU)
     metrics = Metrics()
     model.open(metrics)
-    bounds = Bounds(images=Limits(), run_bytes=4000 * model.pixel_bytes, message_bytes=2**24, parts=2)
+    bounds = Bounds(images=Limits(), run_bytes=4000 * model.pixel_bytes, message_bytes=2**24, queue_rows=512, parts=2)
     picture = edges.picture(*size)
     try:
         asked = DetectEdgesRequest(images=[file(picture)], format=EdgeFormat.FLOAT_32, side_edges=True)
@@ -219,7 +234,7 @@ async def test_a_large_picture_is_refused_where_the_net_has_no_parts(
     """A net of which everything may have influence everywhere takes only what fits into one run."""
     edges.write_detector(tmp_path, reach_px=0)
     (model,) = Catalog.load(tmp_path, Device.CPU)
-    bounds = Bounds(images=Limits(), run_bytes=4000 * model.pixel_bytes, message_bytes=2**24, parts=2)
+    bounds = Bounds(images=Limits(), run_bytes=4000 * model.pixel_bytes, message_bytes=2**24, queue_rows=512, parts=2)
     detector = Detector(model, workers, bounds, Room(10**6))
     text = (
         "images[0]: the image has 100 x 50 pixels, one run takes 4,000 (the server's --max-run-mb), and this model "

@@ -37,10 +37,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def as_before() -> Iterator[None]:
     """Leaves this process's own log as it was."""
-    level = logging.getLogger().level
+    levels = {name: logging.getLogger(name).level for name in (None, "hondo", "serving")}
     yield
     logs._shown.clear()
-    logging.getLogger().setLevel(level)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 def log_level(server: Process, *arguments: str) -> str:
@@ -114,7 +115,15 @@ def test_lines_are_shown_by_their_level(as_before: None) -> None:
     numbers = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
     records = [logging.LogRecord("", number, "", 0, "", None, None) for number in numbers]
     assert [logs._is_shown(record) for record in records] == [True, False, True, False, False]
-    assert logging.getLogger().level == logging.DEBUG
+    assert logging.getLogger("serving.server").getEffectiveLevel() == logging.DEBUG
+
+
+def test_only_hondos_own_debug_lines_are_shown(as_before: None) -> None:
+    """At debug the log has lines about requests, not those that libraries write about each call and picture."""
+    Levels.named("debug").show()
+    assert logging.getLogger("grpc._cython.cygrpc").getEffectiveLevel() == logging.INFO
+    Levels.named("error").show()
+    assert logging.getLogger("grpc._cython.cygrpc").getEffectiveLevel() == logging.ERROR
 
 
 def test_processes_share_what_was_said_last(as_before: None, tmp_path: Path) -> None:

@@ -201,3 +201,17 @@ def test_no_classifier_is_said(tmp_path: Path) -> None:
         code, text = refusal(channel, ClassifyRequest(images=PICTURES))
     assert code is grpc.StatusCode.NOT_FOUND
     assert text == "this server has no classifier of images"
+
+
+def test_what_comes_is_no_larger_unpacked_than_a_message(tmp_path: Path) -> None:
+    """Short texts and small files may not take more memory than a message: what would is refused unread."""
+    words.write_classifier(tmp_path / "models")
+    most = 2**20 // (8 * words.LENGTH)
+    with (
+        serving(tmp_path / "models", tmp_path / "log", "--max-message-mb", "1") as process,
+        grpc.insecure_channel(process.address) as channel,
+    ):
+        assert len(classify(channel, ClassifyRequest(texts=["good"] * most, top_k=1)).results) == most
+        code, text = refusal(channel, ClassifyRequest(texts=["good"] * (most + 1)))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert text.startswith(f"texts: {most + 1:,} came, at most {most:,} are taken in a request")

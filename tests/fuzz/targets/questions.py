@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError
 
 from hondo.images import Limits
 from protos.rpc import HONDO, python_name, request_types
+from serving.bounds import Bounds
 from serving.catalog import Catalog
-from serving.detect import Bounds
 from serving.device import Device
 from serving.metrics import Metrics
 from serving.people import HondoService
@@ -36,7 +36,7 @@ def _served() -> HondoService:
     catalog, metrics = Catalog.load(models, Device.CPU), Metrics(counts=False)
     for model in catalog:
         model.open(metrics)
-    bounds = Bounds(images=_LIMITS, run_bytes=2**26, message_bytes=2**22, parts=1)
+    bounds = Bounds(images=_LIMITS, run_bytes=2**26, message_bytes=2**22, queue_rows=512, parts=1)
     return HondoService(catalog, ThreadPoolExecutor(2), bounds)
 
 
