@@ -18,7 +18,7 @@ from export.precision.choice import Lowering
 from hondo import artifact
 from hondo.artifact import MODEL, Tensors
 from protos.manifest_pb2 import File, Graph, Manifest
-from serving.session import Session
+from serving.runtime.session import Session
 
 _GOLDEN_SAMPLES: Final = 8
 

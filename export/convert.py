@@ -17,7 +17,7 @@ from torch import nn
 from export import signature
 from export.graphs import ClassifierGraph
 from protos.manifest_pb2 import Classification
-from serving.session import Signature
+from serving.runtime.session import Signature
 
 OPSET: Final = 20
 # Lengths of the sides of the picture that a graph is traced with, where a request chooses them.

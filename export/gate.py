@@ -15,7 +15,7 @@ from export.candidate import Reference
 from hondo.artifact import MODEL, Artifact
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Classification
-from serving.session import Session, Signature
+from serving.runtime.session import Session, Signature
 
 BATCH_SIZES: Final = (1, 2, 7, 32)
 # Largest allowed difference of two probabilities, where the file computes in 32-bit floats.

@@ -6,8 +6,8 @@ Legend: N batch, H height, W width, C channels, T words, F columns, K classes, S
 from typing import Final, assert_never
 
 from protos.manifest_pb2 import Classification
-from serving.datatypes import BY_NAME
-from serving.session import Signature
+from serving.runtime.datatypes import BY_NAME
+from serving.runtime.session import Signature
 
 # What the dimensions are called that a request chooses.
 BATCH: Final = "N"

@@ -16,6 +16,10 @@ MANIFEST: Final = "manifest.json"
 GOLDEN: Final = "golden.npz"
 # The role of the graph where a model has only one.
 MODEL: Final = "model"
+# The roles of those that write or make captions: what reads a prompt, what sees a picture, what says the next token.
+PREFILL: Final = "prefill"
+ENCODE: Final = "encode"
+STEP: Final = "step"
 
 # Arrays by tensor name.
 Tensors = dict[str, NDArray[np.generic]]

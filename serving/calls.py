@@ -13,9 +13,9 @@ from google.protobuf.message import DecodeError, Message
 
 from hondo.errors import DeadlineExceeded, InvalidRequest
 from protos.rpc import python_name, request_types
-from serving.course import REQUEST_ID, Context, Course
 from serving.refusal import Refusal, abort
-from serving.witness import Witness
+from serving.telemetry.course import REQUEST_ID, Context, Course
+from serving.telemetry.witness import Witness
 
 Parsed = TypeVar("Parsed", bound=Message)
 

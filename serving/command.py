@@ -14,23 +14,25 @@ from typing import Final
 import click
 
 from hondo.errors import InvalidSettings
-from serving import handles, logs, memory, preview, witness
+from serving import handles, preview
 from serving.access.door import Door
 from serving.age import process_age_s
-from serving.catalog import Catalog
-from serving.cores import available
-from serving.course import Course
-from serving.device import Device, choose
+from serving.catalog.catalog import Catalog
+from serving.catalog.stock import Stock
 from serving.exposition import exposed
-from serving.levels import Levels, Shown
-from serving.logs import LogFormat
-from serving.metrics import FOLDER, forget, of_workers
 from serving.options import is_stated, of_settings, stated
 from serving.port import reserved
+from serving.runtime import memory
+from serving.runtime.cores import available
+from serving.runtime.device import Device, choose
 from serving.server import Server
 from serving.settings import FILE, Settings
-from serving.stock import Stock
 from serving.supervisor import Restarts, Supervisor
+from serving.telemetry import logs, witness
+from serving.telemetry.course import Course
+from serving.telemetry.levels import Levels, Shown
+from serving.telemetry.logs import LogFormat
+from serving.telemetry.metrics import FOLDER, forget, of_workers
 from serving.worker import say_ready, watch_supervisor
 
 _log = logging.getLogger(__name__)
@@ -92,7 +94,7 @@ def _told(settings: Settings) -> Iterator[list[Callable[[Course], None]]]:
         yield tell
         return
     try:
-        from serving.traces import Traces
+        from serving.telemetry.traces import Traces
     except ModuleNotFoundError as error:
         raise InvalidSettings(f"--traces needs OpenTelemetry ({error}): pip install 'hondo[otel]'") from error
     with closing(Traces(settings.traces)) as told:

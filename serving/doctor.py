@@ -17,13 +17,13 @@ import onnxruntime
 
 from hondo import artifact
 from hondo.errors import DeviceUnavailable, HondoError
-from serving import confines, place
 from serving.access.certificates import Certificates
 from serving.access.settings import is_loopback
 from serving.access.tokens import Tokens
-from serving.cores import available
-from serving.device import choose
-from serving.providers import CUDA_PROVIDER
+from serving.catalog import confines, place
+from serving.runtime.cores import available
+from serving.runtime.device import choose
+from serving.runtime.providers import CUDA_PROVIDER
 
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108  only looked at
 _MEMORY_LIMITS: Final = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))

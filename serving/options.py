@@ -8,9 +8,9 @@ import click
 from click.core import ParameterSource
 
 from hondo.errors import InvalidSettings
+from serving.catalog.versions import Versions
 from serving.setting import About, Kind
 from serving.settings import ModelSettings, Settings, settings_of
-from serving.versions import Versions
 
 _SETTINGS: Final = {**settings_of(Settings), **settings_of(ModelSettings)}
 

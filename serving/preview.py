@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Final
 
-from serving.absent import State
-from serving.catalog import Catalog
-from serving.device import Device
-from serving.model import Model
+from serving.catalog.absent import State
+from serving.catalog.catalog import Catalog
+from serving.catalog.model import Model
+from serving.runtime.device import Device
 from serving.setting import about
 from serving.settings import ModelSettings, Settings
 

@@ -10,7 +10,7 @@ from grpc import StatusCode
 
 from hondo import retry
 from hondo.errors import HondoError, InvalidRequest, Overloaded, ResourceExhausted, status_of
-from serving import course
+from serving.telemetry import course
 
 _log = logging.getLogger(__name__)
 

@@ -16,32 +16,32 @@ from typing import Final
 from protos.rpc import HONDO, INFERENCE
 from serving.access.door import OPEN_DOOR, Door
 from serving.access.settings import is_loopback
-from serving.bounds import Bounds
 from serving.calls import as_it_is, handler
-from serving.catalog import Catalog
-from serving.cores import available
-from serving.course import Course
-from serving.device import Device
+from serving.catalog.catalog import Catalog
+from serving.catalog.stock import Stock
+from serving.catalog.upkeep import Upkeep
 from serving.exposition import exposed
-from serving.extensions import Extensions
 from serving.handles import most_connections
-from serving.inference import InferenceService
 from serving.intake import Intake
-from serving.levels import Levels, Shown
-from serving.metrics import FOLDER, Metrics
-from serving.people import HondoService
 from serving.port import refused, reserved
+from serving.protocol.extensions import Extensions
+from serving.protocol.inference import InferenceService
+from serving.protocol.regions import Regions
+from serving.protocol.repository import Repository
+from serving.protocol.sequences import Sequencing
+from serving.protocol.triton_words import TritonWords
 from serving.refusal import StatusCodes
-from serving.regions import Regions
-from serving.repository import Repository
-from serving.sequences import Sequencing
+from serving.runtime.cores import available
+from serving.runtime.device import Device
 from serving.settings import Settings
 from serving.standing import Standing
-from serving.stock import Stock
-from serving.triton_words import TritonWords
-from serving.upkeep import Upkeep
-from serving.watchdog import Watchdog
-from serving.witness import Witness
+from serving.tasks.bounds import Bounds
+from serving.tasks.people import HondoService
+from serving.telemetry.course import Course
+from serving.telemetry.levels import Levels, Shown
+from serving.telemetry.metrics import FOLDER, Metrics
+from serving.telemetry.watchdog import Watchdog
+from serving.telemetry.witness import Witness
 
 _log = logging.getLogger(__name__)
 

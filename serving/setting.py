@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hondo.errors import InvalidSettings
-from serving.versions import Versions
+from serving.catalog.versions import Versions
 
 _ABOUT: Final = "about"
 

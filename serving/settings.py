@@ -10,15 +10,15 @@ from typing import Any, Final, Self
 from hondo.errors import InvalidSettings
 from hondo.images import Limits
 from serving.access.settings import AccessSettings
-from serving.batcher import Queueing
-from serving.device import ASKED, ASKED_TEXT, AUTO
-from serving.levels import NAMES
-from serving.logs import LogFormat
-from serving.plan import Wishes
-from serving.providers import OPTIONS, OPTIONS_TEXT, Acceleration, parsed
+from serving.batching.batcher import Queueing
+from serving.catalog.versions import Versions
 from serving.refusal import StatusCodes
+from serving.runtime.device import ASKED, ASKED_TEXT, AUTO
+from serving.runtime.plan import Wishes
+from serving.runtime.providers import OPTIONS, OPTIONS_TEXT, Acceleration, parsed
 from serving.setting import About, about, file, number, switch, text, versions, whole
-from serving.versions import Versions
+from serving.telemetry.levels import NAMES
+from serving.telemetry.logs import LogFormat
 
 # The file's name where it lies beside the models.
 FILE: Final = "hondo.toml"

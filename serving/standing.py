@@ -15,9 +15,9 @@ from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest, Serv
 
 from protos.pool import POOL
 from serving.calls import handler
-from serving.catalog import Catalog
+from serving.catalog.catalog import Catalog
 from serving.health_service import HEALTH, HealthService
-from serving.witness import Witness
+from serving.telemetry.witness import Witness
 
 _REFLECTION: Final = cast("ServiceDescriptor", reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"])
 

@@ -11,7 +11,7 @@ from typing import Final, Generic, TypeVar
 from google.protobuf.message import Message
 
 from hondo.errors import Unavailable
-from serving import course
+from serving.telemetry import course
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)

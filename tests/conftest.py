@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from hondo.errors import DeviceUnavailable
-from serving.device import choose
+from serving.runtime.device import choose
 from tests.serving import assortment
 from tests.serving.process import Process, serving
 

@@ -35,13 +35,28 @@ MAY_ALSO_IMPORT: Final = {
     "protos/generate.py": {"grpc_tools"},
     "serving/bench/nets.py": {"onnx"},
     "serving/bench/plot.py": {"matplotlib"},
-    "serving/traces.py": {"opentelemetry"},
+    "serving/telemetry/traces.py": {"opentelemetry"},
     "training/bsds/plot.py": {"matplotlib"},
     "training/captions/measures.py": {"pycocoevalcap"},
     **{f"training/report/{noun}.py": {"matplotlib"} for noun in ("columns", "confusion", "curves", "mosaic", "theme")},
     "export/imports/samples.py": {"sklearn"},
     "export/imports/hed.py": {"h5py"},
     "export/whole/pictures.py": {"sklearn"},
+}
+
+# Inner room of serving/ -> the other modules of serving/ that its files may import. What lies in none makes a server of
+# them, and may import all but the benches.
+SERVING_MAY_IMPORT: Final = {
+    "runtime": set(),
+    "telemetry": set(),
+    "access": {"refusal"},
+    "batching": {"runtime", "telemetry"},
+    "decode": {"batching", "runtime", "telemetry"},
+    "contract": {"decode", "runtime"},
+    "catalog": {"settings", "contract", "decode", "batching", "runtime", "telemetry"},
+    "tasks": {"refusal", "streams", "catalog", "contract", "decode", "batching", "runtime", "telemetry"},
+    "protocol": {"refusal", "streams", "calls", "catalog", "decode", "batching", "runtime", "telemetry"},
+    "bench": {"access", "catalog", "contract", "decode", "batching", "runtime", "telemetry"},
 }
 
 # Lower room -> the rooms above or beside it, which it must not even name in a string.
@@ -112,6 +127,19 @@ def test_room_imports_what_it_may(room: str) -> None:
         }
     assert foreign
     assert {file: names for file, names in foreign.items() if names} == {}
+
+
+def test_inner_rooms_import_what_they_may() -> None:
+    """In serving/, too, imports go one way: what runs graphs knows nothing of models, and these nothing of calls."""
+    inner = {path.name for path in (ROOT / "serving").iterdir() if (path / "__init__.py").is_file()}
+    assert set(SERVING_MAY_IMPORT) == inner
+    for file, tree in files("serving").items():
+        room = Path(file).parts[1]
+        imported = {name.split(".")[1] for name in imports(tree) if name.startswith("serving.")}
+        if room in inner:
+            assert imported - {room} <= SERVING_MAY_IMPORT[room], file
+        else:
+            assert "bench" not in imported, file
 
 
 @pytest.mark.parametrize("room", MUST_NOT_NAME)

@@ -24,14 +24,14 @@ from export.manifest import facts
 from export.precision import half, speed
 from export.precision.choice import Name
 from export.writing.reference import AUTHOR
-from export.writing.signature import STEP
 from hondo import artifact
+from hondo.artifact import ENCODE, STEP
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import Captioning, Graph, Manifest, Precision
 from training.captions.run import CaptionRun, Kept
 from training.data.captioned import END, START, UNKNOWN
 
-ROLES: Final = (signature.ENCODE, STEP)
+ROLES: Final = (ENCODE, STEP)
 # An EfficientNet sees so many pixels, along either axis, as one place.
 _STRIDE_PX: Final = 32
 # Of the comparison of two precisions' speed.
@@ -107,8 +107,8 @@ def _describe(run: CaptionRun, folder: Path) -> Manifest:
 
 def _write(graph: EncodeGraph, manifest: Manifest, folder: Path) -> None:
     task, told = manifest.captioning, facts(manifest)
-    (takes,), gives = (of(signature.ENCODE, graph.net, task) for of in (signature.takes, signature.gives))
-    write(graph, takes, gives, folder / f"{signature.ENCODE}.onnx", told)
+    (takes,), gives = (of(ENCODE, graph.net, task) for of in (signature.takes, signature.gives))
+    write(graph, takes, gives, folder / f"{ENCODE}.onnx", told)
     _save(graphs.step(graph.net, task, told), folder / f"{STEP}.onnx")
 
 

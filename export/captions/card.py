@@ -7,12 +7,11 @@ from typing import Final
 from export import card, signature
 from export.captions.describer import Describer
 from export.captions.gate import TOLERANCE, Proof
-from export.captions.signature import ENCODE
 from export.writing.reference import AUTHOR
-from export.writing.signature import STEP
+from hondo.artifact import ENCODE, STEP
 from hondo.images import FORMATS
 from protos.manifest_pb2 import Captioning, Manifest, Precision
-from serving.session import Signature
+from serving.runtime.session import Signature
 
 _SHOWN: Final = 8
 

@@ -11,19 +11,10 @@ from numpy.typing import NDArray
 from export.captions import signature
 from export.captions.said import Said
 from export.signature import IMAGE
-from export.writing.signature import (
-    LOG_PROBABILITY,
-    NEXT_TOKEN,
-    STEP,
-    TEMPERATURE,
-    TOKEN,
-    TOP_K,
-    TOP_P,
-    UNIFORM,
-)
+from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, TEMPERATURE, TOKEN, TOP_K, TOP_P, UNIFORM
 from export.writing.written import Controls
-from hondo.artifact import Tensors
-from serving.session import Session
+from hondo.artifact import ENCODE, STEP, Tensors
+from serving.runtime.session import Session
 
 _STATE = "state_"
 
@@ -43,7 +34,7 @@ class Describer:
         Raises:
             InvalidArtifact: one of them does not load.
         """
-        return cls(*(Session.open(folder / f"{role}.onnx") for role in (signature.ENCODE, STEP)))
+        return cls(*(Session.open(folder / f"{role}.onnx") for role in (ENCODE, STEP)))
 
     def look(self, image_NHWC: NDArray[np.uint8]) -> Tensors:
         """Gives what is known of pictures before the first word, by the names that "step" has for it."""

@@ -17,9 +17,8 @@ from export.captions.reference import Followed, Reference, among
 from export.captions.said import Said
 from export.writing.gate import check_rule, check_same, off, off_state
 from export.writing.reference import AUTHOR
-from export.writing.signature import STEP
 from export.writing.written import Controls
-from hondo.artifact import Tensors
+from hondo.artifact import ENCODE, STEP, Tensors
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Captioning
 from training.models.captioner import Captioner
@@ -79,7 +78,7 @@ def check_signature(describer: Describer, net: Captioner, task: Captioning) -> N
     Raises:
         ParityError: they are not those that `export.captions.signature` gives for the net.
     """
-    for role, session in ((signature.ENCODE, describer.encode), (STEP, describer.step)):
+    for role, session in ((ENCODE, describer.encode), (STEP, describer.step)):
         expected = signature.takes(role, net, task), signature.gives(role, net, task)
         for does, found, meant in zip(("take", "give"), (session.inputs, session.outputs), expected, strict=True):
             if found != meant:

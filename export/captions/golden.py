@@ -15,10 +15,10 @@ from export.captions.gate import TOLERANCE, controls
 from export.captions.said import Said
 from export.signature import IMAGE
 from export.writing.gate import off_state
-from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, STEP
+from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN
 from export.writing.written import Controls
 from hondo import artifact
-from hondo.artifact import Artifact, Tensors
+from hondo.artifact import ENCODE, STEP, Artifact, Tensors
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Captioning, File
 
@@ -53,8 +53,8 @@ def write(author: Author, task: Captioning, image_NHWC: NDArray[np.uint8], folde
     now, last = seen | before.state, _part(how, slice(_WORDS, None))
     token_N = np.ascontiguousarray(before.tokens_NT[:, -1])
     arrays: Tensors = {
-        f"{signature.ENCODE}/in/{IMAGE}": images,
-        **{f"{signature.ENCODE}/out/{name}": part for name, part in seen.items()},
+        f"{ENCODE}/in/{IMAGE}": images,
+        **{f"{ENCODE}/out/{name}": part for name, part in seen.items()},
         **{f"{STEP}/in/{name}": value for name, value in step_feeds(now, token_N, last).items()},
         **{f"{STEP}/out/{name}": value for name, value in _outputs(author.say(now, token_N, last)).items()},
     }
@@ -90,7 +90,7 @@ def check(read: Artifact, describer: Describer, author: str) -> None:
     Raises:
         ParityError: they do not; the text says which.
     """
-    for role, session in ((signature.ENCODE, describer.encode), (STEP, describer.step)):
+    for role, session in ((ENCODE, describer.encode), (STEP, describer.step)):
         inputs, outputs = read.golden(role)
         found = session.run(inputs)
         for name, expected in outputs.items():

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from export.captions import signature
 from export.writing import layers, sampling
 from export.writing.nodes import Nodes
-from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, STEP, TOKEN, UNIFORM
+from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, TOKEN, UNIFORM
+from hondo.artifact import STEP
 from protos.manifest_pb2 import Captioning
 from training.models.captioner import Captioner
 

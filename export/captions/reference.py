@@ -15,9 +15,9 @@ from export.captions.describer import said
 from export.captions.graphs import EncodeGraph
 from export.captions.said import Said
 from export.writing import rule
-from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, STEP
+from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN
 from export.writing.written import Controls, Floats
-from hondo.artifact import Tensors
+from hondo.artifact import ENCODE, STEP, Tensors
 from protos.manifest_pb2 import Captioning
 from training.captions import saying
 from training.models.captioner import Seen
@@ -49,7 +49,7 @@ class Reference:
         self._graph = graph
         self.net = graph.net
         self.task = task
-        self._names = [each.name for each in signature.gives(signature.ENCODE, graph.net, task)]
+        self._names = [each.name for each in signature.gives(ENCODE, graph.net, task)]
 
     @torch.inference_mode()
     def look(self, image_NHWC: NDArray[np.uint8]) -> Tensors:

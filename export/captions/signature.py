@@ -8,13 +8,12 @@ from typing import Final
 
 from export.signature import BATCH, IMAGE
 from export.writing.signature import LOG_PROBABILITY, NEXT_TOKEN, TEMPERATURE, TOKEN, TOP_K, TOP_P, UNIFORM
+from hondo.artifact import ENCODE
 from protos.manifest_pb2 import Captioning
-from serving.datatypes import BY_NAME, Datatype
-from serving.session import Signature
+from serving.runtime.datatypes import BY_NAME, Datatype
+from serving.runtime.session import Signature
 from training.models.captioner import Captioner
 from training.models.recurrent import PARTS
-
-ENCODE: Final = "encode"
 
 FEATURES: Final = "features"
 KEYS: Final = "keys"

@@ -15,7 +15,7 @@ from export.imports.shape import Shape
 from export.imports.target import NOT_STATED, Target, common_options, origin_of, publish_import
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import ImageInput
-from serving.session import Session
+from serving.runtime.session import Session
 
 _BYTE: Final = 1 / 255
 

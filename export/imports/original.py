@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from export.imports.front import Front
 from hondo.errors import InvalidArtifact, InvalidRequest
-from serving.session import Session, Signature, in_words
+from serving.runtime.session import Session, Signature, in_words
 
 _TYPES: Final = {"UINT8", "FP16", "FP32"}
 

@@ -24,7 +24,7 @@ from export.imports.samples import Samples
 from hondo import artifact
 from hondo.errors import InvalidArtifact, InvalidRequest
 from protos.manifest_pb2 import Classification, ImageInput, Weights
-from serving.session import Session
+from serving.runtime.session import Session
 
 _PREFIX: Final = "net/"
 # What may stand between a softmax and the output.

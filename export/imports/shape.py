@@ -8,7 +8,7 @@ from typing import Final
 
 from export.imports.front import Layout
 from hondo.errors import InvalidRequest
-from serving.session import Signature
+from serving.runtime.session import Signature
 
 # Axis of the channels.
 _CHANNELS: Final[dict[Layout, int]] = {"nchw": 1, "nhwc": 3}

@@ -11,7 +11,7 @@ from export.gate import Standard
 from export.precision import half, int8, score, speed
 from export.precision.choice import Lowering, Name
 from protos.manifest_pb2 import Precision
-from serving.session import Session
+from serving.runtime.session import Session
 
 # Largest allowed difference of two probabilities: 16 bits carry eleven digits of the binary point, and a net adds up
 # the roundings of its layers.

@@ -12,7 +12,7 @@ from export import signature
 from export.precision.choice import Exam, Lowering
 from hondo.errors import AccuracyError
 from protos.manifest_pb2 import Score
-from serving.session import Session
+from serving.runtime.session import Session
 
 _BATCH: Final = 32
 # What is scored where nobody knows the right classes.

@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from serving.cores import available
-from serving.session import Session
-from serving.sizes import Sizes
+from serving.runtime.cores import available
+from serving.runtime.session import Session
+from serving.runtime.sizes import Sizes
 
 _LARGEST_BATCH: Final = 32
 _ROUNDS: Final = 9

@@ -13,7 +13,7 @@ from export.whole.candidate import WholeCandidate
 from hondo import artifact
 from hondo.artifact import MODEL, Tensors
 from protos.manifest_pb2 import File, Graph, Manifest
-from serving.session import Session
+from serving.runtime.session import Session
 
 # Golden samples: as few and as small as show that all is as it was.
 _GOLDEN: Final = gate.Trial(2, 48, 65)

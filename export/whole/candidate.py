@@ -11,7 +11,7 @@ from export import provenance, signature
 from export.graphs import EdgeGraph, FilterGraph, WholeGraph
 from export.whole.pictures import Samples
 from protos.manifest_pb2 import EdgeDetection, ImageFilter, Provenance, Score
-from serving.session import Signature
+from serving.runtime.session import Signature
 from training.edges.run import EdgeRun
 from training.fixed import FixedRecipe
 from training.models.kernels import Values

@@ -15,7 +15,7 @@ from export.whole.candidate import WholeCandidate
 from hondo.artifact import MODEL, Artifact, Tensors
 from hondo.errors import ParityError
 from protos.manifest_pb2 import EdgeDetection, ImageFilter
-from serving.session import Session
+from serving.runtime.session import Session
 
 
 @dataclass(frozen=True, slots=True)

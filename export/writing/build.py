@@ -17,12 +17,13 @@ from export.card import FILE as CARD
 from export.manifest import facts
 from export.precision import half, speed
 from export.precision.choice import Name
-from export.writing import card, gate, golden, graphs, score, signature, weights
+from export.writing import card, gate, golden, graphs, score, weights
 from export.writing.gate import Proof
 from export.writing.reference import AUTHOR, Reference
 from export.writing.writer import Writer
 from export.writing.written import Controls
 from hondo import artifact, characters
+from hondo.artifact import PREFILL, STEP
 from hondo.errors import InvalidRequest
 from protos.manifest_pb2 import Graph, Manifest, Precision, Score
 from training.text_run import TextRun, loss_scores
@@ -80,7 +81,7 @@ def _describe(run: TextRun, folder: Path) -> Manifest:
 
 def _models(run: TextRun, manifest: Manifest) -> Models:
     told = facts(manifest)
-    return {signature.PREFILL: graphs.prefill(run.net, told), signature.STEP: graphs.step(run.net, told)}
+    return {PREFILL: graphs.prefill(run.net, told), STEP: graphs.step(run.net, told)}
 
 
 def _write(models: Models, folder: Path, say: Say) -> Writer:

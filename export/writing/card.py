@@ -5,7 +5,7 @@ from export.writing.gate import CHARACTERS, CONTINUED, TOLERANCE, Proof
 from export.writing.reference import AUTHOR
 from export.writing.writer import Writer
 from protos.manifest_pb2 import Manifest, Precision
-from serving.session import Signature
+from serving.runtime.session import Signature
 
 
 def text(manifest: Manifest, proof: Proof, writer: Writer, specimen: str) -> str:

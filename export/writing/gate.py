@@ -14,6 +14,7 @@ from export.writing import rule, signature
 from export.writing.reference import AUTHOR, Reference
 from export.writing.writer import Writer
 from export.writing.written import Controls, Floats
+from hondo.artifact import PREFILL, STEP
 from hondo.errors import ParityError
 from training.models.recurrent import Recurrent
 
@@ -67,7 +68,7 @@ def check_signature(writer: Writer, net: Recurrent) -> None:
     Raises:
         ParityError: they are not those that `export.writing.signature` gives for the net.
     """
-    for role, session in ((signature.PREFILL, writer.prefill), (signature.STEP, writer.step)):
+    for role, session in ((PREFILL, writer.prefill), (STEP, writer.step)):
         expected = signature.takes(role, net), signature.gives(role, net)
         for does, found, meant in zip(("take", "give"), (session.inputs, session.outputs), expected, strict=True):
             if found != meant:

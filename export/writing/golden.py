@@ -14,7 +14,7 @@ from export.writing import gate, signature
 from export.writing.writer import Writer
 from export.writing.written import Controls, Floats, Written
 from hondo import artifact
-from hondo.artifact import Artifact, Tensors
+from hondo.artifact import PREFILL, STEP, Artifact, Tensors
 from hondo.errors import ParityError
 from protos.manifest_pb2 import File
 
@@ -50,17 +50,16 @@ def write(author: Author, writer: Writer, text_T: NDArray[np.int64], folder: Pat
     log_probability_NT, state = author.read(tokens_NT, length_N, start)
     token_N = tokens_NT[np.arange(_ROWS), length_N - 1]
     written = author.write(token_N, state, how)
-    prefill, step = signature.PREFILL, signature.STEP
     arrays: Tensors = {
-        f"{prefill}/in/{TOKENS}": tokens_NT,
-        f"{prefill}/in/{signature.LENGTH}": length_N,
-        **{f"{prefill}/in/{name}": part for name, part in writer.named(start).items()},
-        f"{prefill}/out/{signature.LOG_PROBABILITY}": log_probability_NT,
-        **{f"{prefill}/out/next_{name}": part for name, part in writer.named(state).items()},
-        **{f"{step}/in/{name}": value for name, value in writer.step_feeds(token_N, state, how).items()},
-        f"{step}/out/{signature.NEXT_TOKEN}": written.tokens_NT,
-        f"{step}/out/{signature.LOG_PROBABILITY}": written.log_probability_NT,
-        **{f"{step}/out/next_{name}": part for name, part in writer.named(written.state).items()},
+        f"{PREFILL}/in/{TOKENS}": tokens_NT,
+        f"{PREFILL}/in/{signature.LENGTH}": length_N,
+        **{f"{PREFILL}/in/{name}": part for name, part in writer.named(start).items()},
+        f"{PREFILL}/out/{signature.LOG_PROBABILITY}": log_probability_NT,
+        **{f"{PREFILL}/out/next_{name}": part for name, part in writer.named(state).items()},
+        **{f"{STEP}/in/{name}": value for name, value in writer.step_feeds(token_N, state, how).items()},
+        f"{STEP}/out/{signature.NEXT_TOKEN}": written.tokens_NT,
+        f"{STEP}/out/{signature.LOG_PROBABILITY}": written.log_probability_NT,
+        **{f"{STEP}/out/next_{name}": part for name, part in writer.named(written.state).items()},
     }
     np.savez_compressed(folder / artifact.GOLDEN, allow_pickle=False, **arrays)
     return artifact.describe(folder / artifact.GOLDEN)
@@ -82,7 +81,7 @@ def check(read: Artifact, writer: Writer, author: str) -> None:
     Raises:
         ParityError: they do not; the text says which.
     """
-    for role, session in ((signature.PREFILL, writer.prefill), (signature.STEP, writer.step)):
+    for role, session in ((PREFILL, writer.prefill), (STEP, writer.step)):
         inputs, outputs = read.golden(role)
         found = session.run(inputs)
         for name, expected in outputs.items():

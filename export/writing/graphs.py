@@ -14,6 +14,7 @@ import onnx
 from export.signature import TOKENS
 from export.writing import layers, sampling, signature
 from export.writing.nodes import Nodes
+from hondo.artifact import PREFILL, STEP
 from training.models.recurrent import Recurrent
 
 
@@ -39,8 +40,7 @@ def prefill(net: Recurrent, facts: Mapping[str, str]) -> onnx.ModelProto:
     told = nodes.one("GatherElements", everything, nodes.one("Unsqueeze", told_RN, column), axis=2)
     log_probability_NR = nodes.one("Transpose", nodes.one("Squeeze", told, column), perm=[1, 0])
     _finish_prefill(nodes, net, log_probability_NR, count_N, after)
-    role = signature.PREFILL
-    return nodes.model(role, signature.takes(role, net), signature.gives(role, net), facts)
+    return nodes.model(PREFILL, signature.takes(PREFILL, net), signature.gives(PREFILL, net), facts)
 
 
 def _finish_prefill(
@@ -93,8 +93,7 @@ def step(net: Recurrent, facts: Mapping[str, str], steps: int = signature.STEPS)
     for output, parts in zip(signature.next_states(net), zip(*states, strict=True), strict=True):
         rows = [nodes.one("Unsqueeze", part, column) for part in parts]
         nodes.output(output, nodes.one("Concat", *rows, axis=1))
-    role = signature.STEP
-    return nodes.model(role, signature.takes(role, net, steps), signature.gives(role, net, steps), facts)
+    return nodes.model(STEP, signature.takes(STEP, net, steps), signature.gives(STEP, net, steps), facts)
 
 
 def _split(nodes: Nodes, net: Recurrent) -> list[list[str]]:

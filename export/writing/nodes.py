@@ -10,7 +10,7 @@ import onnx.numpy_helper
 from numpy.typing import NDArray
 
 from export.convert import OPSET
-from serving.session import Signature
+from serving.runtime.session import Signature
 
 _IR_VERSION: Final = 10
 

@@ -6,12 +6,10 @@ Legend: N batch, T tokens of a text, K tokens a run of "step" writes, L layers, 
 from typing import Final
 
 from export.signature import BATCH, TOKENS
-from serving.datatypes import BY_NAME, Datatype
-from serving.session import Signature
+from hondo.artifact import PREFILL
+from serving.runtime.datatypes import BY_NAME, Datatype
+from serving.runtime.session import Signature
 from training.models.recurrent import PARTS, Recurrent
-
-PREFILL: Final = "prefill"
-STEP: Final = "step"
 
 LENGTH: Final = "length"
 TOKEN: Final = "token"  # noqa: S105  a token of text, no secret

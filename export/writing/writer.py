@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from export.signature import TOKENS
 from export.writing import signature
 from export.writing.written import Controls, Floats, Written
-from serving.session import Session
+from hondo.artifact import PREFILL, STEP
+from serving.runtime.session import Session
 
 
 class Writer:
@@ -31,7 +32,7 @@ class Writer:
         Raises:
             InvalidArtifact: one of them does not load.
         """
-        return cls(*(Session.open(folder / f"{role}.onnx") for role in (signature.PREFILL, signature.STEP)))
+        return cls(*(Session.open(folder / f"{role}.onnx") for role in (PREFILL, STEP)))
 
     def first_state(self, rows: int) -> list[Floats]:
         """Gives the state before a text: zeros."""

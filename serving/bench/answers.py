@@ -15,9 +15,9 @@ from hondo.errors import ServerError
 from protos.hondo_pb2 import ClassifyResponse, DetectEdgesResponse, EdgeFormat
 from protos.inference_pb2 import ModelInferResponse
 from serving.bench import pictures
-from serving.datatypes import BF16, BY_NAME, BYTES, Datatype
-from serving.detector import EDGES
-from serving.tensors import split
+from serving.contract.detector import EDGES
+from serving.runtime.datatypes import BF16, BY_NAME, BYTES, Datatype
+from serving.runtime.tensors import split
 
 # Room for the order of sums, which differs with the size of a batch; as a share of the largest number.
 _TOLERANCE: Final = 1e-3

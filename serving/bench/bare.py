@@ -18,11 +18,11 @@ import numpy as np
 import onnxruntime
 
 from hondo import images
-from hondo.artifact import Artifact, Tensors
+from hondo.artifact import ENCODE, STEP, Artifact, Tensors
 from protos.manifest_pb2 import ImageInput
 from serving.bench.crew import Crew
-from serving.cores import available
-from serving.decode.graphs import ENCODE, NEXT_TOKEN, STEP, TOKEN, UNIFORM, next_of
+from serving.decode.graphs import NEXT_TOKEN, TOKEN, UNIFORM, next_of
+from serving.runtime.cores import available
 
 # How often all pictures are gone through where they make one batch.
 _TIMES: Final = 3

@@ -12,7 +12,7 @@ from serving.bench import plot
 from serving.bench.load import Closed, Load, Open, Pace
 from serving.bench.report import to_json, to_text
 from serving.bench.run import Settings, run
-from serving.device import AUTO
+from serving.runtime.device import AUTO
 
 _CONCURRENCY: Final = (1, 4, 32)
 _WARM_UP_SHARE: Final = 0.2

@@ -17,15 +17,15 @@ from typing import Final
 import click
 
 from hondo.process import serving
-from serving import locked, sample
 from serving.bench import cpu, generator, machine, nets, tensors
 from serving.bench.crew import Crew
 from serving.bench.figures import summarise
 from serving.bench.load import Closed, Pace
-from serving.cores import available
-from serving.device import Device, choose
-from serving.providers import Acceleration
-from serving.session import Session
+from serving.runtime import locked, sample
+from serving.runtime.cores import available
+from serving.runtime.device import Device, choose
+from serving.runtime.providers import Acceleration
+from serving.runtime.session import Session
 
 _WARM_UP_S: Final = 0.5
 _BATCHES: Final = (1, 2, 4, 8, 16, 32, 64)

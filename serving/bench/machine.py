@@ -11,7 +11,7 @@ import grpc
 import numpy as np
 import onnxruntime
 
-from serving.cores import available
+from serving.runtime.cores import available
 
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 

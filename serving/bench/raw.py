@@ -20,9 +20,9 @@ from hondo.errors import InvalidArtifact
 from serving.bench import answers
 from serving.bench.crew import Crew
 from serving.bench.rate import Ran, Rate, mean, together
-from serving.datatypes import BF16
-from serving.device import Device
-from serving.session import Session
+from serving.runtime.datatypes import BF16
+from serving.runtime.device import Device
+from serving.runtime.session import Session
 
 _MULTIPLES: Final = (1, 2, 4, 8, 16, 32, 64, 128)  # of the rows of a request
 _MAX_ROWS: Final = 32

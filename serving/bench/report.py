@@ -11,7 +11,7 @@ from serving.bench.machine import Machine
 from serving.bench.points import Point, Reference
 from serving.bench.rate import mean
 from serving.bench.raw import Explored, Setting
-from serving.watchdog import Lateness
+from serving.telemetry.watchdog import Lateness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

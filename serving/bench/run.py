@@ -10,7 +10,6 @@ from typing import Final, Literal
 from hondo import artifact, process
 from hondo.artifact import MODEL
 from hondo.errors import InvalidRequest
-from serving import watchdog
 from serving.bench import answers, generator, h2load, machine, pictures, tensors
 from serving.bench.calls import Drive
 from serving.bench.crew import Crew
@@ -20,10 +19,11 @@ from serving.bench.points import Bench, RawReference
 from serving.bench.questions import Questions, ask
 from serving.bench.raw import Raw
 from serving.bench.report import Report
-from serving.cores import available
-from serving.device import choose
-from serving.loading import bare_graph
-from serving.watchdog import Lateness
+from serving.catalog.loading import bare_graph
+from serving.runtime.cores import available
+from serving.runtime.device import choose
+from serving.telemetry import watchdog
+from serving.telemetry.watchdog import Lateness
 
 # How long each setting of raw ONNX Runtime is tried, as a share of how long a load counts, and at most, seconds.
 _EXPLORE_SHARE: Final = 0.1

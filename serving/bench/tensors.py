@@ -12,8 +12,8 @@ from hondo.errors import InvalidRequest
 from protos.inference_pb2 import ModelInferRequest, ModelMetadataRequest, ModelMetadataResponse
 from protos.rpc import INFERENCE, unary
 from serving.bench.questions import Questions, raised
-from serving.datatypes import BF16, BY_NAME, BYTES, Datatype
-from serving.tensors import pack
+from serving.runtime.datatypes import BF16, BY_NAME, BYTES, Datatype
+from serving.runtime.tensors import pack
 
 METHOD: Final = f"/{INFERENCE.full_name}/ModelInfer"
 # Different requests, so that no cache answers for the model.

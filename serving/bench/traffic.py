@@ -16,7 +16,7 @@ import numpy as np
 from google.protobuf.message import Message
 
 from hondo import artifact
-from hondo.artifact import MODEL, Artifact
+from hondo.artifact import MODEL, STEP, Artifact
 from protos.hondo_pb2 import (
     CaptionRequest,
     CaptionResponse,
@@ -39,7 +39,6 @@ from protos.inference_pb2 import (
     ModelStreamInferResponse,
 )
 from protos.rpc import HONDO, INFERENCE, replies_async, stream_async, unary_async
-from serving.decode.graphs import STEP
 
 # Of the calls, how many are left by their callers, and how many have a deadline that they may not meet.
 _LEAVES: Final = 0.1

@@ -16,15 +16,15 @@ import click
 import numpy as np
 
 from hondo import artifact
-from hondo.artifact import Artifact, Tensors
+from hondo.artifact import PREFILL, STEP, Artifact, Tensors
 from hondo.client import AsyncClient
 from hondo.process import serving
 from serving.bench import cpu, machine
 from serving.bench.crew import Crew
 from serving.bench.raw import Raw, Setting
-from serving.cores import available
-from serving.decode.graphs import LENGTH, PREFILL, STEP, TOKENS, UNIFORM
-from serving.device import Device
+from serving.decode.graphs import LENGTH, TOKENS, UNIFORM
+from serving.runtime.cores import available
+from serving.runtime.device import Device
 
 _STREAMS: Final = 32
 # Of which each asks for so many characters, where streams are held against one after another.

@@ -31,7 +31,7 @@ from serving.decode.graphs import (
     sides,
 )
 from serving.decode.job import WITHOUT_LIMIT, End, Floats, Piece, Row, Tokens
-from serving.session import Bound, Run, Session
+from serving.runtime.session import Bound, Run, Session
 
 # Runs of a lap.
 LAP: Final = 64

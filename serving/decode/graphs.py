@@ -10,12 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from hondo.artifact import ENCODE, PREFILL, STEP
 from hondo.errors import InvalidArtifact
-from serving.session import Session, Signature, in_words
-
-PREFILL: Final = "prefill"
-ENCODE: Final = "encode"
-STEP: Final = "step"
+from serving.runtime.session import Session, Signature, in_words
 
 TOKENS: Final = "tokens"
 LENGTH: Final = "length"

@@ -26,16 +26,16 @@ from typing import Final
 import numpy as np
 
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
-from serving.batcher import Queueing
+from serving.batching.batcher import Queueing
+from serving.batching.leash import Leash, watch
 from serving.decode.batch import Batch, Ended
 from serving.decode.beam import Beam
 from serving.decode.job import End, Job, Piece, Row, State
 from serving.decode.plan import Plan
 from serving.decode.reading import PLACES, Read, Reading
 from serving.decode.stream import UNREAD_TOKENS, Stream
-from serving.leash import Leash, watch
-from serving.niceness import give_way
-from serving.tally import DecodeTally, Outcome
+from serving.runtime.niceness import give_way
+from serving.telemetry.tally import DecodeTally, Outcome
 
 # For how many laps a row keeps its slot while others wait.
 _TURN_LAPS: Final = 4

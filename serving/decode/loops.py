@@ -5,12 +5,12 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
-from serving.batcher import Queueing
+from serving.batching.batcher import Queueing
 from serving.decode.job import Job
 from serving.decode.loop import Loop
 from serving.decode.plan import Plan
 from serving.decode.stream import Stream
-from serving.tally import DecodeTally
+from serving.telemetry.tally import DecodeTally
 
 
 class Loops:

@@ -14,15 +14,15 @@ from typing import Final
 
 import numpy as np
 
-from hondo.artifact import Tensors
+from hondo.artifact import PREFILL, STEP, Tensors
 from hondo.errors import InvalidArtifact
-from serving import sample
-from serving.decode.graphs import LENGTH, LOG_PROBABILITY, PREFILL, STEP, TOKENS, Graphs
+from serving.decode.graphs import LENGTH, LOG_PROBABILITY, TOKENS, Graphs
 from serving.decode.reading import LENGTHS
-from serving.device import Device
-from serving.plan import Wishes
-from serving.session import Session
-from serving.sizes import best_s
+from serving.runtime import sample
+from serving.runtime.device import Device
+from serving.runtime.plan import Wishes
+from serving.runtime.session import Session
+from serving.runtime.sizes import best_s
 
 _log = logging.getLogger(__name__)
 

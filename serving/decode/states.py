@@ -14,12 +14,12 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from serving import providers
 from serving.decode.graphs import Graphs, sides
 from serving.decode.job import State
-from serving.device import Device
-from serving.providers import Acceleration
-from serving.session import Bound, OnDevice, Session
+from serving.runtime import providers
+from serving.runtime.device import Device
+from serving.runtime.providers import Acceleration
+from serving.runtime.session import Bound, OnDevice, Session
 
 Buffer = NDArray[np.float32] | OnDevice
 

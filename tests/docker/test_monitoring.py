@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from serving.metrics import Metrics
+from serving.telemetry.metrics import Metrics
 from tests.docker.places import DOCKER, documents
 
 DASHBOARD: dict[str, Any] = json.loads((DOCKER / "grafana/dashboards/hondo.json").read_text("utf-8"))

@@ -13,7 +13,7 @@ from torch import nn
 from export.convert import convert
 from export.graphs import ClassifierGraph
 from protos.manifest_pb2 import Classification, DataSource, ImageInput, Score
-from serving.session import Session
+from serving.runtime.session import Session
 from training.data.dataset import Examples
 from training.pixels import Pixels
 from training.run import Run

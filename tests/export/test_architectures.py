@@ -17,7 +17,7 @@ from export import gate, signature
 from export.convert import convert
 from export.graphs import ClassifierGraph
 from protos.manifest_pb2 import Classification, ImageInput, TableInput, TextInput
-from serving.session import Session
+from serving.runtime.session import Session
 from training.columns import Columns
 from training.initialisation import initialise
 from training.models import alexnet, efficientnet_lite, resnet, vgg

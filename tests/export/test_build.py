@@ -12,8 +12,8 @@ from export.graphs import ClassifierGraph
 from export.manifest import facts
 from hondo import artifact
 from hondo.errors import InvalidArtifact
-from serving.catalog import Catalog
-from serving.device import Device
+from serving.catalog.catalog import Catalog
+from serving.runtime.device import Device
 from training.run import Run
 
 

@@ -5,7 +5,7 @@ import onnx
 
 from export.convert import OPSET, convert
 from export.graphs import ClassifierGraph
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.conftest import FACTS, LABELS
 from training.run import Run
 

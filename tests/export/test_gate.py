@@ -14,7 +14,7 @@ from export.convert import convert
 from export.graphs import ClassifierGraph
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Classification
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.conftest import LABELS
 from training.run import Run
 

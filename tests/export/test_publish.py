@@ -10,8 +10,8 @@ import pytest
 
 from export import publish
 from hondo.errors import InvalidArtifact, InvalidRequest
-from serving.catalog import Catalog
-from serving.device import Device
+from serving.catalog.catalog import Catalog
+from serving.runtime.device import Device
 
 
 def fill(folder: Path, text: str = "whole") -> None:

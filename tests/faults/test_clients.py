@@ -127,7 +127,7 @@ def test_clients_that_never_read_hold_up_nobody(server: Process) -> None:
     with under_load(server.address):
         ask_and_never_read(server.address, pid)
         await_so(lambda: slots(server) <= 8, "rows wait or run on")
-        # What requests of a size take, the server keeps for the next ones (`serving.memory`), each thread its own.
+        # What requests of a size take, the server keeps for the next ones, each thread its own.
         first = held(pid)
         assert first.resident_kb < before.resident_kb + 400 * 1024
         ask_and_never_read(server.address, pid)

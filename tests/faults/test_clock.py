@@ -25,8 +25,8 @@ _LIBRARIES: Final = [
 ]
 # Where the time of day is meant, and nothing is measured by it: what Prometheus and artifacts want to be told.
 _TIME_OF_DAY: Final = {
-    "serving/metrics.py": {"time"},
-    "serving/traces.py": {"time_ns"},
+    "serving/telemetry/metrics.py": {"time"},
+    "serving/telemetry/traces.py": {"time_ns"},
     "serving/bench/h2load.py": {"time"},
     "serving/bench/closed.py": {"time"},
     "export/provenance.py": {"now"},

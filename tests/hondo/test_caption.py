@@ -15,7 +15,7 @@ from hondo.client import AsyncClient, Client
 from hondo.errors import InvalidRequest, ModelNotFound, Unavailable
 from tests.serving import captioners
 from tests.serving.process import Process
-from tests.serving.test_generate import await_gauge
+from tests.serving.tasks.test_generate import await_gauge
 
 
 @pytest.fixture

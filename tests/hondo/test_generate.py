@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from hondo.cli import main
 from tests.serving.process import Process, hondo
-from tests.serving.test_generate import await_gauge, expected, gauge
+from tests.serving.tasks.test_generate import await_gauge, expected, gauge
 
 PATIENCE_S = 20
 

@@ -18,7 +18,7 @@ from hondo import AsyncClient, Client
 from hondo.answer import Answer
 from hondo.errors import DeadlineExceeded, HondoError, ModelNotFound, ResourceExhausted, Unavailable, WrongTask
 from hondo.items import Picture
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.hondo.pictures import encode
 from tests.serving import graphs, tables, words
 from tests.serving.artifacts import LABELS, bright

@@ -17,7 +17,7 @@ from hondo.errors import (
 from protos.hondo_pb2 import Ending
 from tests.serving import writers
 from tests.serving.process import Process
-from tests.serving.test_generate import await_gauge, expected
+from tests.serving.tasks.test_generate import await_gauge, expected
 
 
 def test_pieces_make_the_text(server: Process) -> None:

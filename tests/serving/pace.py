@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from serving.session import Session
+from serving.runtime.session import Session
 
 
 def steps_per_s(slow: Session) -> float:

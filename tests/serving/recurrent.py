@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from serving.states import KEY
+from serving.runtime.states import KEY
 from tests.serving import graphs
 
 

@@ -12,8 +12,8 @@ from protos.hondo_pb2 import ClassifyRequest, GenerateRequest, GenerateResponse
 from protos.inference_pb2 import ModelInferRequest, ModelMetadataRequest
 from protos.rpc import HONDO, INFERENCE, replies_async
 from serving import calls
-from serving.course import Course
-from serving.witness import Witness
+from serving.telemetry.course import Course
+from serving.telemetry.witness import Witness
 from tests.serving.asking import PATIENCE_S, call_of, infer, raw, refusal
 from tests.serving.process import Process
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from protos.hondo_pb2 import ClassifyRequest
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse, ServerLiveRequest
-from serving.providers import CUDA_PROVIDER
+from serving.runtime.providers import CUDA_PROVIDER
 from tests.hondo.pictures import encode
 from tests.serving import artifacts, graphs, writers
 from tests.serving.asking import PATIENCE_S, ask, call_of, infer, raw, refusal

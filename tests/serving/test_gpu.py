@@ -12,26 +12,26 @@ from onnx import TensorProto, helper
 
 from hondo.artifact import Tensors
 from hondo.errors import DeviceUnavailable, InvalidArtifact
-from serving import locked, plan, runner, sample
-from serving.batcher import Batcher, Queueing
-from serving.catalog import Catalog
+from serving.batching.batcher import Batcher, Queueing
+from serving.catalog.catalog import Catalog
 from serving.decode.graphs import Graphs
 from serving.decode.loops import Loops
 from serving.decode.plan import Plan as DecodePlan
 from serving.decode.states import DeviceStates
-from serving.device import Device, choose
-from serving.metrics import Metrics
-from serving.plan import Wishes
-from serving.providers import CPU_PROVIDER, CUDA_PROVIDER, Acceleration
-from serving.runner import Bound
-from serving.session import Session
+from serving.runtime import locked, plan, runner, sample
+from serving.runtime.device import Device, choose
+from serving.runtime.plan import Wishes
+from serving.runtime.providers import CPU_PROVIDER, CUDA_PROVIDER, Acceleration
+from serving.runtime.runner import Bound
+from serving.runtime.session import Session
 from serving.settings import ModelSettings, Settings
+from serving.telemetry.metrics import Metrics
 from tests.serving import artifacts, edges, graphs, tables, words, writers
 from tests.serving.asking import infer
 from tests.serving.decode.looping import job, tokens
 from tests.serving.process import serving
-from tests.serving.test_metrics import pick
-from tests.serving.test_placement import shaped
+from tests.serving.runtime.test_placement import shaped
+from tests.serving.telemetry.test_metrics import pick
 
 pytestmark = pytest.mark.gpu
 

@@ -14,7 +14,7 @@ import pytest
 from hondo import retry
 from protos.inference_pb2 import InferParameter, ModelInferResponse
 from protos.rpc import INFERENCE, unary_async
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.serving import graphs
 from tests.serving.asking import raw
 from tests.serving.pace import steps_per_s

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from hondo.errors import InvalidSettings
 from serving import command
+from serving.catalog.versions import Versions
 from serving.options import stated
-from serving.providers import Acceleration
+from serving.runtime.providers import Acceleration
 from serving.settings import ModelSettings, Settings, settings_of
-from serving.versions import Versions
 
 ALL = {**settings_of(Settings), **settings_of(ModelSettings)}
 

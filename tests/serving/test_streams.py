@@ -8,8 +8,8 @@ import pytest
 
 from hondo.errors import InvalidRequest, Unavailable
 from protos.hondo_pb2 import ClassifyRequest, ClassifyStreamResponse, Failure, Row
-from serving.inputs import rows_of
 from serving.streams import Streams
+from serving.tasks.inputs import rows_of
 
 ROOM = 128  # rows
 

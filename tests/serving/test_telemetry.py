@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.serving import graphs
 
-SCRIPT = "import sys, pathlib; from serving.session import Session; Session.open(pathlib.Path(sys.argv[1]))"
+SCRIPT = "import sys, pathlib; from serving.runtime.session import Session; Session.open(pathlib.Path(sys.argv[1]))"
 
 
 def test_onnxruntime_keeps_no_record_of_its_use(tmp_path: Path) -> None:

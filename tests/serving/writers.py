@@ -21,7 +21,7 @@ from hondo.artifact import GOLDEN, describe
 from protos.manifest_pb2 import Graph, Manifest, TextGeneration
 from serving.decode.chance import Chance
 from serving.decode.graphs import Graphs
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.serving import graphs
 from tests.serving.artifacts import write_golden, write_manifest
 

@@ -15,8 +15,8 @@ from export.precision.choice import Name
 from hondo import artifact
 from hondo.errors import AccuracyError, InvalidRequest
 from protos.manifest_pb2 import Captioning, Score
-from serving.catalog import Catalog
-from serving.device import Device
+from serving.catalog.catalog import Catalog
+from serving.runtime.device import Device
 from tests.export.captions.conftest import make_run
 from training.captions.run import CaptionRun, Kept
 

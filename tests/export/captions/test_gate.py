@@ -10,8 +10,8 @@ import pytest
 from export.captions import gate
 from export.captions.describer import Describer
 from export.captions.gate import Trial
-from export.captions.signature import ENCODE
-from export.writing.signature import STEP, TEMPERATURE, TOP_P, UNIFORM
+from export.writing.signature import TEMPERATURE, TOP_P, UNIFORM
+from hondo.artifact import ENCODE, STEP
 from hondo.errors import ParityError
 from protos.manifest_pb2 import Captioning
 from tests.export.captions.conftest import Change, make_reference, make_run, write

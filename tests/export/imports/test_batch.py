@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from export.imports import batch
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.imports.conftest import HEIGHT, LABELS, WIDTH, thirds
 
 

@@ -8,7 +8,7 @@ from onnx import ModelProto, TensorProto
 
 from export.imports import file
 from hondo.errors import InvalidRequest
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.imports.conftest import HEIGHT, WIDTH, Write, thirds
 
 PIXELS = np.random.default_rng(0).random((1, 3, HEIGHT, WIDTH), dtype=np.float32)

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto
 
 from export.imports.front import Channels, Front, Layout
-from serving.session import Session
+from serving.runtime.session import Session
 
 TYPES = {"float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16}
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 5, 4, 3), dtype=np.uint8)

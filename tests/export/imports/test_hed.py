@@ -17,7 +17,7 @@ from hondo import artifact
 from hondo.artifact import MODEL
 from hondo.cli import main
 from hondo.errors import InvalidRequest
-from serving.session import Session
+from serving.runtime.session import Session
 
 STAGES = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
 

@@ -11,9 +11,9 @@ from onnx import ModelProto, TensorProto
 from export.imports import samples
 from hondo import artifact
 from hondo.cli import main
-from serving.catalog import Catalog
-from serving.device import Device
-from serving.session import Session
+from serving.catalog.catalog import Catalog
+from serving.runtime.device import Device
+from serving.runtime.session import Session
 from tests.export.imports.conftest import HEIGHT, LABELS, WIDTH, Write, thirds
 
 

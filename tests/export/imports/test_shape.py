@@ -4,8 +4,8 @@ from export.imports import shape
 from export.imports.front import Layout
 from export.imports.shape import Shape
 from hondo.errors import InvalidRequest
-from serving.datatypes import BY_NAME
-from serving.session import Signature
+from serving.runtime.datatypes import BY_NAME
+from serving.runtime.session import Signature
 
 
 def taken(*sides: int | str) -> Signature:

@@ -14,7 +14,7 @@ from torch.nn import functional
 from export import candidate
 from export.candidate import Candidate
 from protos.manifest_pb2 import Score
-from serving.session import Session
+from serving.runtime.session import Session
 from training.data import digits
 from training.data.dataset import DataSet, Raw
 from training.inputs import Image

@@ -8,7 +8,7 @@ import pytest
 from onnx import ModelProto, TensorProto
 
 from export.precision import bias
-from serving.session import Session
+from serving.runtime.session import Session
 
 
 def convolution(groups: int) -> ModelProto:

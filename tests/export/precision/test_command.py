@@ -8,9 +8,9 @@ from click.testing import CliRunner, Result
 
 from hondo import artifact
 from hondo.cli import main
-from serving.catalog import Catalog
-from serving.device import Device
-from serving.session import Session
+from serving.catalog.catalog import Catalog
+from serving.runtime.device import Device
+from serving.runtime.session import Session
 from training.run import Run
 
 

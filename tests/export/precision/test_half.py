@@ -9,7 +9,7 @@ from onnx import TensorProto
 from export.candidate import Candidate
 from export.precision import half
 from hondo.errors import InvalidRequest
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.precision.conftest import answers
 
 

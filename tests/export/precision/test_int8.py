@@ -7,7 +7,7 @@ from onnx import ModelProto, TensorProto
 
 from export.candidate import Candidate
 from export.precision import int8
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.precision.conftest import answers
 from training.data.dataset import DataSet, Raw
 from training.run import Run

@@ -8,7 +8,7 @@ import pytest
 from onnx import ModelProto, TensorProto
 
 from export.precision import scaling
-from serving.session import Session
+from serving.runtime.session import Session
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5), dtype=np.uint8)
 

@@ -9,7 +9,7 @@ from export.candidate import Candidate
 from export.precision import score
 from export.precision.choice import Exam, Lowering, Name
 from hondo.errors import AccuracyError
-from serving.session import Session
+from serving.runtime.session import Session
 from training.run import Run
 
 

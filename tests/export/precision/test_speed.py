@@ -7,7 +7,7 @@ import pytest
 from export.candidate import Candidate
 from export.precision import speed
 from hondo.artifact import Tensors
-from serving.session import Session
+from serving.runtime.session import Session
 
 
 class Slowed(Session):

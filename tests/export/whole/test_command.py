@@ -13,7 +13,7 @@ from hondo import artifact
 from hondo.artifact import MODEL
 from hondo.cli import main
 from protos.manifest_pb2 import DataSource, Score
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.hondo.pictures import gradient
 from training import run
 from training.checkpoint import KEY

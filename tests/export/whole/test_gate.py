@@ -14,7 +14,7 @@ from export.graphs import EdgeGraph
 from export.whole import candidate, gate, pictures
 from export.whole.candidate import WholeCandidate
 from hondo.errors import MissingData, ParityError
-from serving.session import Session
+from serving.runtime.session import Session
 from training.fixed import FixedRecipe
 from training.models.kernels import Values
 from training.recipe import load

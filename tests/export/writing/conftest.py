@@ -13,8 +13,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from export.writing import graphs, signature, weights
+from export.writing import graphs, weights
 from export.writing.writer import Writer
+from hondo.artifact import PREFILL, STEP
 from protos.manifest_pb2 import DataSource, TextGeneration
 from training.models.recurrent import Cell, Recurrent
 from training.text_run import TextRun, loss, loss_scores
@@ -38,7 +39,7 @@ def make_text(length: int = 3000) -> NDArray[np.int64]:
 
 def write(folder: Path, net: Recurrent, change: Callable[[str, onnx.ModelProto], None] | None = None) -> Writer:
     """Writes a net's graphs, changed in some way, and loads them."""
-    models = {signature.PREFILL: graphs.prefill(net, {}), signature.STEP: graphs.step(net, {})}
+    models = {PREFILL: graphs.prefill(net, {}), STEP: graphs.step(net, {})}
     for role, model in models.items():
         if change is not None:
             change(role, model)

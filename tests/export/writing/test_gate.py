@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from export.writing import gate, signature
 from export.writing.reference import Reference
 from export.writing.writer import Writer
+from hondo.artifact import STEP
 from hondo.errors import ParityError
 from tests.export.writing.conftest import make_net, write
 from training.models.recurrent import Recurrent
@@ -33,7 +34,7 @@ def input_bypassed(name: str, constant: float) -> Callable[[str, onnx.ModelProto
     """Gives what makes "step" pass over one of its inputs."""
 
     def change(role: str, model: onnx.ModelProto) -> None:
-        if role != signature.STEP:
+        if role != STEP:
             return
         shape = onnx.helper.make_node("Shape", [name], [f"{name}_shape"])
         value = onnx.helper.make_tensor("value", onnx.TensorProto.FLOAT, [1], [constant])

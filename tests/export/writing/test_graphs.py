@@ -10,7 +10,7 @@ import pytest
 from export.writing import gate, graphs, signature
 from export.writing.reference import Reference
 from export.writing.writer import Writer
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.export.writing.conftest import make_net, make_text, write
 from training.models.recurrent import PARTS, Cell
 

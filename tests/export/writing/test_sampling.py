@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from export.signature import BATCH
 from export.writing import rule, sampling, signature
 from export.writing.nodes import Nodes
-from serving.datatypes import BY_NAME
-from serving.session import Signature
+from serving.runtime.datatypes import BY_NAME
+from serving.runtime.session import Signature
 
 V = 6
 ROWS = 4

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 from onnx.external_data_helper import ExternalDataInfo
 
-from export.writing import graphs, signature, weights
+from export.writing import graphs, weights
+from hondo.artifact import PREFILL, STEP
 from tests.export.writing.conftest import make_net, write
 from training.models.recurrent import Recurrent
 
@@ -24,7 +25,7 @@ def external(path: Path) -> dict[str, int]:
 def test_weights_are_kept_once(net: Recurrent, tmp_path: Path) -> None:
     """Both graphs find the same weights in the same place, and the file is no larger than the net."""
     write(tmp_path, net)
-    prefill, step = (external(tmp_path / f"{role}.onnx") for role in (signature.PREFILL, signature.STEP))
+    prefill, step = (external(tmp_path / f"{role}.onnx") for role in (PREFILL, STEP))
     assert prefill == step
     assert {"layer0.recurrent", "layer1.inward", "layer1.recurrent"} <= set(step)
     assert all(place % 64 == 0 for place in step.values())
@@ -43,10 +44,10 @@ def test_same_net_has_the_same_bytes(tmp_path: Path) -> None:
 
 def test_models_are_left_as_they_are(net: Recurrent, tmp_path: Path) -> None:
     """Writing moves no weights out of the models in memory."""
-    models = {signature.STEP: graphs.step(net, {})}
-    before = models[signature.STEP].SerializeToString(deterministic=True)
+    models = {STEP: graphs.step(net, {})}
+    before = models[STEP].SerializeToString(deterministic=True)
     weights.write(models, tmp_path)
-    assert models[signature.STEP].SerializeToString(deterministic=True) == before
+    assert models[STEP].SerializeToString(deterministic=True) == before
 
 
 def test_facts_are_in_each_file(net: Recurrent, tmp_path: Path) -> None:
@@ -57,7 +58,7 @@ def test_facts_are_in_each_file(net: Recurrent, tmp_path: Path) -> None:
         assert [(each.key, each.value) for each in props] == [("name", "x")]
 
 
-_MAKERS = {signature.PREFILL: graphs.prefill, signature.STEP: graphs.step}
+_MAKERS = {PREFILL: graphs.prefill, STEP: graphs.step}
 
 
 def test_tied_weights_are_one_tensor() -> None:

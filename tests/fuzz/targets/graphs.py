@@ -6,7 +6,7 @@ from typing import Final
 
 import onnx
 
-from serving import confines
+from serving.catalog import confines
 from tests.serving import artifacts, graphs, recurrent
 
 _FOLDER: Final = Path(tempfile.mkdtemp(prefix="hondo-fuzz-"))

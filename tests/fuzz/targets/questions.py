@@ -11,11 +11,11 @@ from google.protobuf.message import DecodeError
 
 from hondo.images import Limits
 from protos.rpc import HONDO, python_name, request_types
-from serving.bounds import Bounds
-from serving.catalog import Catalog
-from serving.device import Device
-from serving.metrics import Metrics
-from serving.people import HondoService
+from serving.catalog.catalog import Catalog
+from serving.runtime.device import Device
+from serving.tasks.bounds import Bounds
+from serving.tasks.people import HondoService
+from serving.telemetry.metrics import Metrics
 from tests.fuzz import seeds as good
 from tests.fuzz.asker import HANGS_S
 from tests.serving import artifacts, captioners, edges, tables, words, writers

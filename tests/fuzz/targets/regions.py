@@ -7,8 +7,8 @@ from google.protobuf.message import DecodeError
 
 from protos.inference_pb2 import ModelInferRequest
 from protos.triton_pb2 import SystemSharedMemoryRegisterRequest
-from serving.lent import Lent
-from serving.regions import Regions
+from serving.protocol.lent import Lent
+from serving.protocol.regions import Regions
 from tests.fuzz.seeds import MEMORY, MEMORY_BYTES, REGION, good
 
 _MEMORY: Final = Path("/dev/shm") / MEMORY  # noqa: S108

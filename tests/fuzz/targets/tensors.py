@@ -7,8 +7,8 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from protos.inference_pb2 import ModelInferRequest, ModelInferResponse
-from serving.session import Session
-from serving.tensors import Reader, wanted_outputs, write_outputs
+from serving.runtime.session import Session
+from serving.runtime.tensors import Reader, wanted_outputs, write_outputs
 from tests.fuzz import seeds as good
 from tests.serving import graphs
 from tests.serving.values import VALUES

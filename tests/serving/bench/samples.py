@@ -13,7 +13,7 @@ from serving.bench.points import Point, Reference
 from serving.bench.rate import Rate
 from serving.bench.raw import Explored, Setting
 from serving.bench.report import Report
-from serving.watchdog import Lateness
+from serving.telemetry.watchdog import Lateness
 from tests.hondo.pictures import encode, gradient
 
 WINDOW = Window(begin_s=0, start_s=10, end_s=20)

@@ -6,7 +6,7 @@ from hondo.errors import ServerError
 from protos.hondo_pb2 import Classified, ClassifyResponse, DetectEdgesResponse, EdgeFormat, Edges, Label
 from protos.inference_pb2 import InferTensorContents, ModelInferResponse
 from serving.bench import answers, pictures, tensors
-from serving.datatypes import BY_NAME
+from serving.runtime.datatypes import BY_NAME
 
 Output = ModelInferResponse.InferOutputTensor
 

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from serving.bench import nets
 from serving.bench.cuda import bench
-from serving.session import Session
+from serving.runtime.session import Session
 
 
 @pytest.mark.parametrize("precision", nets.PRECISIONS)

@@ -11,7 +11,7 @@ from serving.bench.load import Closed
 from serving.bench.points import RawReference
 from serving.bench.questions import Pictures, Questions, ask
 from serving.bench.raw import Raw, Setting
-from serving.device import Device
+from serving.runtime.device import Device
 from tests.serving import artifacts
 from tests.serving.bench.samples import jpeg
 from tests.serving.process import Process

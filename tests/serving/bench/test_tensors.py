@@ -5,7 +5,7 @@ from hondo.errors import InvalidRequest, ModelNotFound
 from protos.inference_pb2 import ModelMetadataResponse
 from serving.bench import answers, tensors
 from serving.bench.questions import ask
-from serving.datatypes import BY_NAME
+from serving.runtime.datatypes import BY_NAME
 from tests.serving import graphs
 from tests.serving.process import Process
 

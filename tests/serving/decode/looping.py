@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from serving.batcher import Queueing
+from serving.batching.batcher import Queueing
 from serving.decode.graphs import Graphs
 from serving.decode.job import Job, Piece
 from serving.decode.loop import Loop
 from serving.decode.plan import Plan
 from serving.decode.stream import Stream
-from serving.metrics import Metrics
-from serving.session import Session
-from serving.tally import DecodeTally
+from serving.runtime.session import Session
+from serving.telemetry.metrics import Metrics
+from serving.telemetry.tally import DecodeTally
 
 SIZES = (1, 2, 3, 4)
 READ_SIZES = (1, 2, 4)

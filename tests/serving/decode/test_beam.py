@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from hondo.errors import DeadlineExceeded, InvalidArtifact, Unavailable
-from serving.batcher import Queueing
+from serving.batching.batcher import Queueing
 from serving.decode.graphs import Graphs
 from serving.decode.job import End, Job, Piece, Search
 from serving.decode.loop import Loop
-from serving.tally import Outcome
+from serving.telemetry.tally import Outcome
 from tests.serving import captioners
 from tests.serving.captioners import END, MOST, START, Picture, Told
 from tests.serving.decode.looping import everything, looping, new_tally, until

@@ -7,7 +7,7 @@ import pytest
 
 from hondo.errors import InvalidArtifact
 from serving.decode.graphs import Graphs
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.serving import writers
 
 

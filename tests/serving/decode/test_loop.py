@@ -13,8 +13,7 @@ from onnx import helper
 from onnxruntime import RunOptions
 
 from hondo.errors import DeadlineExceeded, Overloaded, Unavailable
-from serving.batcher import Queueing
-from serving.counts import Counter, Gauge
+from serving.batching.batcher import Queueing
 from serving.decode import batch as batches
 from serving.decode import loop as loops
 from serving.decode.graphs import Graphs
@@ -22,8 +21,9 @@ from serving.decode.job import End
 from serving.decode.loop import Loop
 from serving.decode.reading import LENGTHS
 from serving.decode.stream import UNREAD_TOKENS
-from serving.session import Bound, Run, Session
-from serving.tally import DecodeTally, Outcome
+from serving.runtime.session import Bound, Run, Session
+from serving.telemetry.counts import Counter, Gauge
+from serving.telemetry.tally import DecodeTally, Outcome
 from tests.serving import writers
 from tests.serving.decode.looping import everything, job, looping, new_tally, tokens, until
 

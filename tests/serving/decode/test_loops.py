@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from serving.batcher import Queueing
+from serving.batching.batcher import Queueing
 from serving.decode.loops import Loops
 from serving.decode.plan import Plan
-from serving.metrics import Metrics
+from serving.telemetry.metrics import Metrics
 from tests.serving import writers
 from tests.serving.decode.looping import READ_SIZES, SIZES, job, until
 

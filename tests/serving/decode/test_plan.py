@@ -11,9 +11,9 @@ from onnx import helper
 from hondo.errors import InvalidArtifact
 from serving.decode import plan
 from serving.decode.graphs import Graphs
-from serving.device import Device
-from serving.plan import Wishes
-from serving.session import Session
+from serving.runtime.device import Device
+from serving.runtime.plan import Wishes
+from serving.runtime.session import Session
 from tests.serving import captioners, writers
 from tests.serving.decode.looping import job, looping, tokens
 

@@ -9,7 +9,7 @@ import pytest
 from serving.decode.graphs import Graphs
 from serving.decode.job import Job
 from serving.decode.reading import LENGTHS, PLACES, Read, Reading
-from serving.session import Session
+from serving.runtime.session import Session
 from tests.serving import writers
 
 

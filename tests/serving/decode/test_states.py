@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from serving.decode import states
 from serving.decode.graphs import Graphs
 from serving.decode.states import DeviceStates, HostStates
-from serving.device import Device
+from serving.runtime.device import Device
 from tests.serving import writers
 from tests.serving.decode.looping import job, looping, tokens
 

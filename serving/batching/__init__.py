@@ -1,0 +1,1 @@
+"""Requests that share runs: the queue, and the batcher that empties it."""

@@ -1,0 +1,1 @@
+"""The typed service: pictures, texts and rows in, answers for people out."""
