@@ -35,6 +35,10 @@ _PROPER: Final = frozenset(
 _OVER: Final = "Deadline Exceeded"
 # What a caller makes of a call that was over before it had sent all of it.
 _OWN: Final = "Internal error from Core"
+# What a call is told that was on its way to an intake as another one, whose method's name is no text, ended it
+# (`serving.intake`): the next connection comes to one that is there. So often may a call meet that.
+_ENDED: Final = "Server shutdown"
+_MEETINGS: Final = 3
 # How errors are told within streams.
 _INTERNAL: Final = b"internal error; the server's log says more"
 # A connection of its own, on which nothing is asked twice.
@@ -63,7 +67,7 @@ class Asker:
         for channel in self._channels:
             await channel.close()
 
-    async def ask(self, call: Call, patience_s: float = HANGS_S) -> None:
+    async def ask(self, call: Call, patience_s: float = HANGS_S, meetings: int = _MEETINGS) -> None:
         """Makes a call, and holds that it is answered properly.
 
         Raises:
@@ -81,13 +85,16 @@ class Asker:
         )
         code, text = await self._outcome(asked)
         took_s = time.monotonic() - started_s
+        if code is StatusCode.UNAVAILABLE and _ENDED in text and meetings:
+            return await self.ask(call, patience_s, meetings - 1)
         self.answered[code.name] += 1
         if took_s > patience_s or (code is StatusCode.DEADLINE_EXCEEDED and text == _OVER):
             raise Slow(f"{call.path} did not answer within {patience_s:g} s")
         if code in {StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED} or text == _OWN:
-            return  # it was left, or gave up waiting in a queue as it was told
+            return None  # it was left, or gave up waiting in a queue as it was told
         if code not in _PROPER or (code is not StatusCode.OK and not text):
             raise Improper(f"{call.path} answered {code.name}: {text}")
+        return None
 
     async def _outcome(self, asked: Any) -> tuple[StatusCode, str]:
         """Reads some answers; gives the status, CANCELLED where there was more to read."""
