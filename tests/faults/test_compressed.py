@@ -13,8 +13,8 @@ from tests.serving.asking import PATIENCE_S, call_of
 from tests.serving.process import serving
 from tests.serving.swaps import classify
 
-# What half a megabyte unpacks to, and what the server takes in a message.
-_BOMB_BYTES: Final = 512 * 2**20
+# What a quarter of a megabyte unpacks to, and what the server takes in a message.
+_BOMB_BYTES: Final = 256 * 2**20
 _MOST_BYTES: Final = 64 * 2**20
 _PACKINGS: Final = [grpc.Compression.Gzip, grpc.Compression.Deflate]
 
