@@ -19,6 +19,8 @@ from tests.fuzz.victim import Victim
 # Thrown between two looks; of these so many are connections of their own.
 _TOGETHER: Final = 1000
 _CONNECTIONS: Final = 60
+# So many are thrown between two lines of what came of it.
+_TOLD: Final = 10_000
 # Calls side by side, and the connections that they share.
 _SIDE_BY_SIDE: Final = 16
 _CHANNELS: Final = 4
@@ -90,14 +92,16 @@ class Campaign:
             Failed: the server did what it must not.
         """
         started_s = time.monotonic()
+        next_told = _TOLD
         while goes_on(self.told):
             connections = list(islice(self._connections, _CONNECTIONS))
             await self.throw([*connections, *islice(self._calls, _TOGETHER - _CONNECTIONS)])
             self.told.seconds = time.monotonic() - started_s
             self.told.now_mb = self._victim.memory_mb
             self.told.warm_mb = self.told.warm_mb or self.told.now_mb
-            if self.told.count % (10 * _TOGETHER) == 0:
+            if self.told.count >= next_told:
                 say(f"{self.told}")
+                next_told += _TOLD
         await self._check_comes_back()
 
     async def throw(self, every: Sequence[Thrown]) -> None:
