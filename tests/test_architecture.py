@@ -56,7 +56,7 @@ SERVING_MAY_IMPORT: Final = {
     "catalog": {"settings", "contract", "decode", "batching", "runtime", "telemetry"},
     "tasks": {"refusal", "streams", "catalog", "contract", "decode", "batching", "runtime", "telemetry"},
     "protocol": {"refusal", "streams", "calls", "catalog", "decode", "batching", "runtime", "telemetry"},
-    "bench": {"access", "catalog", "contract", "decode", "batching", "runtime", "telemetry"},
+    "bench": {"access", "catalog", "contract", "decode", "runtime", "telemetry"},
 }
 
 # Lower room -> the rooms above or beside it, which it must not even name in a string.

@@ -13,18 +13,21 @@ _SLOTS: Final = ("hondo_queue_rows", "hondo_running_rows")
 _PATIENCE_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
     """What a process holds."""
 
     resident_kb: int
+    # At any time so far.
+    most_resident_kb: int
     file_handles: int
 
 
 def held(pid: int) -> Held:
     """Looks what a process holds."""
-    resident = re.findall(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("utf-8"))
-    return Held(int(resident[0]), sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir()))
+    told = dict(re.findall(r"(Vm\w+):\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("utf-8")))
+    handles = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    return Held(resident_kb=int(told["VmRSS"]), most_resident_kb=int(told["VmHWM"]), file_handles=handles)
 
 
 def slots(log: Path) -> float:

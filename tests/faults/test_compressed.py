@@ -1,6 +1,5 @@
 """Messages that come compressed."""
 
-import re
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -8,6 +7,7 @@ from typing import Any, Final
 import grpc
 import pytest
 
+from serving.bench.holdings import held
 from tests.faults.vitals import check_well
 from tests.serving.asking import PATIENCE_S, call_of
 from tests.serving.process import serving
@@ -34,17 +34,12 @@ def test_compressed_questions_are_answered(models: Path, tmp_path: Path, packing
 def test_bombs_are_refused_before_they_are_large(models: Path, tmp_path: Path, packing: grpc.Compression) -> None:
     """A message that unpacks to more than the server takes is refused, and never takes the memory of all of it."""
     with serving(models, tmp_path / "log") as server:
-        before_kb = _most_kb(server.popen.pid)
+        before_kb = held(server.popen.pid).most_resident_kb
         options = [("grpc.max_send_message_length", -1)]
         with grpc.insecure_channel(server.address, options, packing) as channel:
             call: Any = channel.unary_unary("/inference.GRPCInferenceService/ModelInfer")
             with pytest.raises(grpc.RpcError) as refused:
                 call(bytes(_BOMB_BYTES), timeout=PATIENCE_S)
         assert call_of(refused.value).code() == grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert _most_kb(server.popen.pid) - before_kb < 2 * _MOST_BYTES / 1024
+        assert held(server.popen.pid).most_resident_kb - before_kb < 2 * _MOST_BYTES / 1024
         check_well(server.address)
-
-
-def _most_kb(pid: int) -> int:
-    """Gives the most memory that a process had."""
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text("utf-8"))[0])

@@ -86,15 +86,15 @@ class Asker:
         code, text = await self._outcome(asked)
         took_s = time.monotonic() - started_s
         if code is StatusCode.UNAVAILABLE and _ENDED in text and meetings:
-            return await self.ask(call, patience_s, meetings - 1)
+            await self.ask(call, patience_s, meetings - 1)
+            return
         self.answered[code.name] += 1
         if took_s > patience_s or (code is StatusCode.DEADLINE_EXCEEDED and text == _OVER):
             raise Slow(f"{call.path} did not answer within {patience_s:g} s")
         if code in {StatusCode.CANCELLED, StatusCode.DEADLINE_EXCEEDED} or text == _OWN:
-            return None  # it was left, or gave up waiting in a queue as it was told
+            return  # it was left, or gave up waiting in a queue as it was told
         if code not in _PROPER or (code is not StatusCode.OK and not text):
             raise Improper(f"{call.path} answered {code.name}: {text}")
-        return None
 
     async def _outcome(self, asked: Any) -> tuple[StatusCode, str]:
         """Reads some answers; gives the status, CANCELLED where there was more to read."""

@@ -30,6 +30,7 @@ from protos.hondo_pb2 import (
     ScoreResponse,
 )
 from protos.rpc import HONDO, replies
+from serving.bench.holdings import held
 from tests.serving import writers
 from tests.serving.asking import PATIENCE_S, ask, call_of, refusal
 from tests.serving.process import Process, serving
@@ -352,12 +353,6 @@ async def _stream(client: AsyncClient, number: int, chance: np.random.Generator,
     assert written == expected(prompt, count, seed=number)[: len(written) if leaves else None], f"stream {number}"
 
 
-def _held_kb(server: Process) -> int:
-    """Gives the memory that a server holds."""
-    status = Path(f"/proc/{server.popen.pid}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
-
-
 async def _crowd(address: str, chance: np.random.Generator) -> None:
     async with AsyncClient(address) as client, asyncio.timeout(280), asyncio.TaskGroup() as group:
         for number in range(STREAMS):
@@ -377,6 +372,6 @@ async def test_crowd_gets_its_texts(models_dir: Path, tmp_path: Path) -> None:
             await _crowd(server.address, chance)
             await_gauge(server, "hondo_running_rows", 0)
             await_gauge(server, "hondo_queue_rows", 0)
-            held_kb.append(_held_kb(server))
+            held_kb.append(held(server.popen.pid).resident_kb)
         assert held_kb[1] < 1.05 * held_kb[0]
         assert "Traceback" not in server.log.read_text()
